@@ -1,0 +1,1 @@
+"""One program a contender; each runs in a fresh process and prints JSON."""

@@ -1,0 +1,31 @@
+"""isthmus: the autoencoder workbench that tells you when your autoencoder does not work, why, and what cures it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from isthmus import recipes as recipes
+    from isthmus.estimator import Autoencoder as Autoencoder
+    from isthmus.saving import load as load
+
+__version__ = "0.1.0"
+__all__ = ["Autoencoder", "__version__", "load", "recipes"]
+
+# Imported when first asked for: torch and scikit-learn take seconds, and `isthmus --help` needs neither.
+_HOMES = {"Autoencoder": "isthmus.estimator", "load": "isthmus.saving", "recipes": "isthmus.recipes"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'isthmus' has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(_HOMES[name])
+    value = module if name == "recipes" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

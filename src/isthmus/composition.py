@@ -1,0 +1,135 @@
+"""Parts put together into one network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.errors import ParameterError
+from isthmus.types import Batch, Context, Encoded, Event, Forward
+
+if TYPE_CHECKING:
+    from isthmus.architectures.architecture import Architecture
+    from isthmus.codes.code import Code
+    from isthmus.corruptions.corruption import Corruption
+    from isthmus.losses.loss import Loss
+    from isthmus.penalties.penalty import Penalty
+
+
+@dataclass
+class Parts:
+    """The five choices of one autoencoder, resolved: every one a part, none a name."""
+
+    architecture: Architecture
+    code: Code
+    loss: Loss
+    corruption: Corruption | None = None
+    penalties: tuple[Penalty, ...] = field(default_factory=tuple)
+
+    def conflicts(self, event: Event) -> Iterator[str]:
+        """Sentences about parts that are fine alone and not together."""
+        if self.loss.on_logits and self.architecture.squashes:
+            yield (
+                f"{type(self.loss).__name__} works on logits and squashes them itself, so output_activation of "
+                f"{type(self.architecture).__name__} must be 'identity': otherwise the output is squashed twice."
+            )
+        if self.architecture.squashes and any(column.kind == "categorical" for column in event.columns):
+            yield (
+                "a table with categorical columns needs output_activation='identity': its levels are logits and its "
+                "numbers are standardised."
+            )
+
+
+class Composition(nn.Module):
+    """Encoder, code and decoder of one autoencoder, with what its loss and penalties have to remember.
+
+    ``encode`` and ``decode`` are deterministic functions of tensors; ``forward`` is one training pass.
+    """
+
+    def __init__(self, parts: Parts, event: Event) -> None:
+        super().__init__()
+        problems = list(parts.conflicts(event))
+        if problems:
+            raise ParameterError(" ".join(problems))
+        self.parts = parts
+        self.event = event
+        self.output_shape = parts.loss.output_shape(event)
+        self.encoder, self.decoder = parts.architecture.build(
+            event.shape, parts.code.encoder_width, parts.code.size, self.output_shape
+        )
+        self.code_state = parts.code.state()
+        self.loss_state = parts.loss.state(event)
+        states = [penalty.state(event, parts.code.size) for penalty in parts.penalties]
+        self.penalty_states = nn.ModuleList([nn.Identity() if state is None else state for state in states])
+        self._stateful = [state is not None for state in states]
+        self._watched = _needed_layers(self.encoder, parts.penalties)
+
+    def penalty_state(self, number: int) -> nn.Module | None:
+        """The module of the penalty at ``number``, None where it has none."""
+        return self.penalty_states[number] if self._stateful[number] else None
+
+    def encode(self, x: Tensor, context: Context | None = None) -> Encoded:
+        """x (batch, *event) -> the code; without a context that has a generator, deterministic."""
+        return self.parts.code(_full(self.encoder(x)), context or Context(), self.code_state)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """z (batch, code) -> the decoder's output (batch, *output_shape)."""
+        return _full(self.decoder(z))
+
+    def mean(self, output: Tensor) -> Tensor:
+        """The reconstruction in model space that an output stands for."""
+        return self.parts.loss.mean(output, event=self.event)
+
+    def nll(self, output: Tensor, x: Tensor, mask: Tensor | None) -> Tensor:
+        """(batch,) the loss in nats per sample."""
+        return self.parts.loss(output, x, mask=mask, event=self.event, state=self.loss_state)
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """x (batch, *event) -> reconstruction in model space, deterministic in evaluation mode."""
+        return self.mean(self.decode(self.encode(x).z))
+
+    def forward(self, batch: Batch, context: Context) -> Forward:
+        """One pass: damage the input, encode, decode."""
+        x_corrupt = batch.x
+        if self.parts.corruption is not None and context.generator is not None:
+            x_corrupt = self.parts.corruption(batch.x, context, mask=batch.mask, event=self.event)
+        activations: list[Tensor] = []
+        handles = [layer.register_forward_hook(_recorder(activations)) for layer in self._watched]
+        try:
+            encoded = self.encode(x_corrupt, context)
+        finally:
+            for handle in handles:
+                handle.remove()
+        return Forward(
+            x=batch.x,
+            x_corrupt=x_corrupt,
+            mask=batch.mask,
+            labels=batch.labels,
+            encoded=encoded,
+            output=self.decode(encoded.z),
+            network=self,
+            context=context,
+            activations=activations,
+        )
+
+
+def _full(x: Tensor) -> Tensor:
+    """Codes and losses are computed in float32 whatever the layers were computed in."""
+    return x.float() if x.dtype == torch.bfloat16 else x
+
+
+def _needed_layers(encoder: nn.Module, penalties: tuple[Penalty, ...]) -> tuple[nn.Module, ...]:
+    if not any("activations" in penalty.needs for penalty in penalties):
+        return ()
+    return tuple(getattr(encoder, "hidden_layers", ()))
+
+
+def _recorder(activations: list[Tensor]):  # type: ignore[no-untyped-def]
+    def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        activations.append(output)
+
+    return record

@@ -1,0 +1,1 @@
+"""Measures of models, computed in a stream. One idea a file."""

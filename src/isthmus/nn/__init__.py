@@ -1,0 +1,1 @@
+"""Blocks of torch modules that architectures are made of."""

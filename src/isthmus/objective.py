@@ -1,0 +1,54 @@
+"""The aim of a training: terms added up, once."""
+
+from __future__ import annotations
+
+import re
+
+import torch
+from torch import Tensor, nn
+
+from isthmus.composition import Composition
+from isthmus.errors import ParameterError
+from isthmus.types import Batch, Context
+
+RECONSTRUCTION = "reconstruction"
+
+
+class Objective(nn.Module):
+    """All terms of one pass by name, each (batch,) in nats per sample and already weighted.
+
+    The loss of a batch is the mean over its rows of the sum of the terms.
+    """
+
+    def __init__(self, network: Composition) -> None:
+        super().__init__()
+        self.network = network
+        self.penalty_names = _term_names([type(penalty).__name__ for penalty in network.parts.penalties])
+
+    def forward(self, batch: Batch, context: Context) -> dict[str, Tensor]:
+        network = self.network
+        forward = network(batch, context)
+        terms = {RECONSTRUCTION: network.nll(forward.output, batch.x, batch.mask)}
+        terms |= forward.encoded.terms
+        for number, (name, penalty) in enumerate(zip(self.penalty_names, network.parts.penalties, strict=True)):
+            if "labels" in penalty.needs and batch.labels is None:
+                raise ParameterError(f"{type(penalty).__name__} needs labels: pass y to fit.")
+            if penalty.weight:
+                terms[name] = penalty.weight * penalty(forward, network.penalty_state(number))
+        return terms
+
+
+def total(terms: dict[str, Tensor]) -> Tensor:
+    """(batch,) the sum of all terms."""
+    values = list(terms.values())
+    return values[0] if len(values) == 1 else torch.stack(values).sum(0)
+
+
+def _term_names(classes: list[str]) -> list[str]:
+    """``L1`` -> ``l1``, a second one ``l1_2``; words of a class name joined by underscores."""
+    names: list[str] = []
+    for name in classes:
+        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+        count = sum(known == snake or known.startswith(f"{snake}_") for known in names)
+        names.append(snake if not count else f"{snake}_{count + 1}")
+    return names

@@ -1,0 +1,1 @@
+"""Save and load: JSON, safetensors and hashes; never pickle."""

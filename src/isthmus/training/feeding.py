@@ -1,0 +1,252 @@
+"""Feeds: rows in model space, batch by batch, in an order that a seed and an epoch's number decide.
+
+Data that fit in memory are one contiguous tensor and batches are slices of it: no call per row. Others are
+gathered or streamed block by block in constant memory. Every row is fed exactly once an epoch; the last batch
+may be smaller and is never dropped.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.data.memory import budget_bytes
+from isthmus.types import Batch
+
+if TYPE_CHECKING:
+    from isthmus.data.source import Rows, Source
+    from isthmus.data.transform import Transform
+
+#: Rows transformed at a time where data are streamed; large enough that a call per block costs nothing.
+BLOCK_ROWS = 16_384
+#: Bytes of a shuffled chunk in memory: batches are views of it, so one gather serves many steps.
+CHUNK_BYTES = 32 << 20
+
+
+def epoch_generator(seed: int, epoch: int) -> torch.Generator:
+    """The generator that shuffles an epoch; a function of the two numbers only, so a resumed epoch is the same."""
+    mixed = np.random.SeedSequence([seed, epoch]).generate_state(1, np.uint64)[0]
+    return torch.Generator().manual_seed(int(mixed >> np.uint64(1)))
+
+
+class Feed(ABC):
+    """Batches of one data set.
+
+    ``batch_size`` is that of the global batch; every process is fed all of it and cuts its own rows.
+    """
+
+    def __init__(self, n_rows: int, *, batch_size: int, shuffle: bool, seed: int) -> None:
+        self.n_rows = n_rows
+        self.batch_size = min(batch_size, n_rows)
+        self.shuffle = shuffle
+        self.seed = seed
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return -(-self.n_rows // self.batch_size)
+
+    @abstractmethod
+    def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
+        """The batches of epoch ``number``, without the first ``skip``."""
+
+    @abstractmethod
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        """All rows in the order of the data."""
+
+    def sample(self, rows: int) -> Batch:
+        """The first ``rows`` rows of epoch 0, for initial weights that look at data."""
+        collected: list[Batch] = []
+        for batch in self.epoch(0):
+            collected.append(batch)
+            if sum(map(len, collected)) >= rows:
+                break
+        return _cut(_joined(collected), 0, rows)
+
+
+class MemoryFeed(Feed):
+    """Rows held as one tensor on the device."""
+
+    def __init__(
+        self, data: Batch, *, batch_size: int, shuffle: bool, seed: int, device: torch.device | None = None
+    ) -> None:
+        super().__init__(len(data), batch_size=batch_size, shuffle=shuffle, seed=seed)
+        self.data = data if device is None else _to(data, device)
+
+    def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
+        if not self.shuffle:
+            yield from self._slices(self.data, self.batch_size, skip * self.batch_size)
+            return
+        order = torch.randperm(self.n_rows, generator=epoch_generator(self.seed, number))
+        row_bytes = max(1, self.data.x[:1].numel() * 4)
+        batches = max(1, CHUNK_BYTES // (row_bytes * self.batch_size))
+        chunk = batches * self.batch_size
+        order = order.to(self.data.x.device)
+        # Whole chunks, so that a batch lies at the same place in memory whether or not others were skipped:
+        # matrix products may round differently at another alignment.
+        for first in range(skip // batches * chunk, len(order), chunk):
+            gathered = _gathered(self.data, order[first : first + chunk])
+            yield from self._slices(gathered, self.batch_size, max(0, skip * self.batch_size - first))
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        return self._slices(self.data, batch_size)
+
+    @staticmethod
+    def _slices(data: Batch, size: int, first: int = 0) -> Iterator[Batch]:
+        for start in range(first, len(data), size):
+            yield _cut(data, start, start + size)
+
+
+class SourceFeed(Feed):
+    """Rows read from a source as they are needed: gathered where it has random access, else streamed."""
+
+    def __init__(
+        self,
+        source: Source,
+        transform: Transform,
+        *,
+        labels: Tensor | None,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+        device: torch.device | None = None,
+    ) -> None:
+        super().__init__(source.n_rows, batch_size=batch_size, shuffle=shuffle, seed=seed)
+        self.source = source
+        self.transform = transform
+        self.labels = labels
+        self.device = device or torch.device("cpu")
+
+    def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
+        batches = self._rebatched(self._blocks(number), self.batch_size)
+        for step, batch in enumerate(batches):
+            if step >= skip:
+                yield batch
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        return self._rebatched(self.source.blocks(max(batch_size, BLOCK_ROWS)), batch_size)
+
+    def _blocks(self, epoch: int) -> Iterator[Rows]:
+        size = max(1, BLOCK_ROWS // self.batch_size) * self.batch_size
+        if not self.shuffle:
+            return self.source.blocks(size)
+        generator = epoch_generator(self.seed, epoch)
+        if not self.source.random_access:
+            seed = int(torch.randint(2**62, (), generator=generator))
+            return self.source.shuffled(size, seed=seed)
+        # Gathering is a step's worth at a time: a row of a wide sparse matrix is large once dense.
+        order = torch.randperm(self.n_rows, generator=generator).numpy()
+        starts = range(0, self.n_rows, self.batch_size)
+        return (self.source.take(order[start : start + self.batch_size]) for start in starts)
+
+    def _rebatched(self, blocks: Iterator[Rows], size: int) -> Iterator[Batch]:
+        """Blocks of any length as batches of ``size``; what is left of a block joins the next."""
+        rest: list[Batch] = []
+        for rows in blocks:
+            block = self._transformed(rows)
+            if rest:
+                block, rest = _joined([*rest, block]), []
+            whole = len(block) - len(block) % size
+            for start in range(0, whole, size):
+                yield _cut(block, start, start + size)
+            if whole < len(block):
+                rest = [_cut(block, whole, len(block))]
+        for block in rest:
+            yield block
+
+    def _transformed(self, rows: Rows) -> Batch:
+        x, mask = self.transform.forward(rows)
+        index = torch.from_numpy(np.asarray(rows.index, dtype=np.int64))
+        labels = None if self.labels is None else self.labels[index]
+        return _to(Batch(x, mask, labels, index), self.device)
+
+
+def open_feed(
+    source: Source,
+    transform: Transform,
+    *,
+    labels: Tensor | None = None,
+    batch_size: int,
+    shuffle: bool = True,
+    seed: int = 0,
+    device: torch.device | None = None,
+) -> Feed:
+    """The fastest feed that the memory allows.
+
+    Dense data are loaded whole when they take no more than :func:`isthmus.data.memory.budget_bytes`; sparse
+    matrices are never densified whole.
+    """
+    if source.schema.kind != "sparse" and source.dense_bytes <= budget_bytes():
+        data = _loaded(source, transform, labels)
+        return MemoryFeed(data, batch_size=batch_size, shuffle=shuffle, seed=seed, device=device)
+    return SourceFeed(
+        source, transform, labels=labels, batch_size=batch_size, shuffle=shuffle, seed=seed, device=device
+    )
+
+
+def _loaded(source: Source, transform: Transform, labels: Tensor | None) -> Batch:
+    """The whole source in model space, written block by block into one tensor."""
+    x = torch.empty((source.n_rows, *transform.event.shape))
+    mask: Tensor | None = None
+    first = 0
+    for rows in source.blocks(BLOCK_ROWS):
+        block, known = transform.forward(rows)
+        x[first : first + len(block)] = block
+        if known is not None and mask is None:
+            mask = torch.ones(x.shape, dtype=torch.bool)
+        if known is not None and mask is not None:
+            mask[first : first + len(block)] = known
+        first += len(block)
+    return Batch(x, mask, labels, torch.arange(source.n_rows))
+
+
+def _cut(data: Batch, start: int, stop: int) -> Batch:
+    return Batch(
+        data.x[start:stop],
+        None if data.mask is None else data.mask[start:stop],
+        None if data.labels is None else data.labels[start:stop],
+        None if data.rows is None else data.rows[start:stop],
+    )
+
+
+def _gathered(data: Batch, index: Tensor) -> Batch:
+    return Batch(
+        data.x.index_select(0, index),
+        None if data.mask is None else data.mask.index_select(0, index),
+        None if data.labels is None else data.labels.index_select(0, index),
+        None if data.rows is None else data.rows.index_select(0, index),
+    )
+
+
+def _joined(batches: list[Batch]) -> Batch:
+    """Batches one after another; a mask appears as soon as one of them has unknown entries."""
+    if len(batches) == 1:
+        return batches[0]
+    masks = None
+    if any(batch.mask is not None for batch in batches):
+        masks = torch.cat(
+            [torch.ones_like(batch.x, dtype=torch.bool) if batch.mask is None else batch.mask for batch in batches]
+        )
+    labels = [batch.labels for batch in batches if batch.labels is not None]
+    rows = [batch.rows for batch in batches if batch.rows is not None]
+    return Batch(
+        torch.cat([batch.x for batch in batches]),
+        masks,
+        torch.cat(labels) if labels else None,
+        torch.cat(rows) if rows else None,
+    )
+
+
+def _to(data: Batch, device: torch.device) -> Batch:
+    if data.x.device == device:
+        return data
+    moved = [
+        None if tensor is None else tensor.to(device, non_blocking=True)
+        for tensor in (data.mask, data.labels, data.rows)
+    ]
+    return Batch(data.x.to(device, non_blocking=True), *moved)

@@ -1,0 +1,5 @@
+"""What a step does with a gradient. One idea a file; found by listing."""
+
+from isthmus.registry import lazy_package
+
+__getattr__, __dir__ = lazy_package("training.optimizers")

@@ -1,0 +1,32 @@
+"""The protocol of optimisers."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from isthmus.spec import Spec
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+
+@dataclass
+class Optimizer(Spec, ABC):
+    """A rule that turns gradients into steps.
+
+    ``peak_learning_rate`` is used where ``Training(learning_rate=None)``.
+    """
+
+    family: ClassVar[str] = "training.optimizers"
+    alias: ClassVar[str] = ""
+    peak_learning_rate: ClassVar[float]
+
+    @abstractmethod
+    def build(
+        self, parameters: Iterable[tuple[str, nn.Parameter]], *, learning_rate: float
+    ) -> torch.optim.Optimizer:
+        """A torch optimiser over the named parameters."""

@@ -1,0 +1,5 @@
+"""How the learning rate changes over a training. One idea a file; found by listing."""
+
+from isthmus.registry import lazy_package
+
+__getattr__, __dir__ = lazy_package("training.schedules")

@@ -1,0 +1,94 @@
+"""What README and documentation show is true: their code runs, their commands succeed, their links lead somewhere."""
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = [
+    ROOT / "README.md",
+    ROOT / "CONTRIBUTING.md",
+    ROOT / "SECURITY.md",
+    *sorted(ROOT.glob("docs/**/*.md")),
+]
+FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+# What an excerpt of a part's file has above it.
+PART = """
+from __future__ import annotations
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
+from isthmus.penalties.penalty import Penalty
+from isthmus.spec import In
+"""
+
+
+def blocks(page, language):
+    return [body for found, body in FENCE.findall(page.read_text(encoding="utf-8")) if found == language]
+
+
+def with_blocks(language):
+    return [page for page in PAGES if blocks(page, language)]
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", with_blocks("python"), ids=name)
+def test_the_python_code_runs(page, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    source = "\n".join(body for body in blocks(page, "python") if ">>>" not in body)
+    if page.name == "CONTRIBUTING.md":
+        source = PART + source
+    names = {"__name__": "isthmus.penalties.example"}
+    exec(compile(source, name(page), "exec", dont_inherit=True), names)  # noqa: S102 - the pages are ours
+    failed = doctest.DocTestRunner()
+    for body in blocks(page, "python"):
+        if ">>>" in body:
+            failed.run(
+                doctest.DocTestParser().get_doctest(body, names, name(page), name(page), 0), clear_globs=False
+            )
+    assert failed.failures == 0, capsys.readouterr().out
+
+
+@pytest.mark.parametrize("page", with_blocks("sh"), ids=name)
+def test_the_commands_succeed(page, tmp_path):
+    """Commands of ours run as they stand, one after the other in one folder; make and pip are not run here."""
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    for line in "\n".join(blocks(page, "sh")).replace("\\\n", " ").splitlines():
+        command = line.partition("#")[0].split()
+        if command[:1] != ["isthmus"]:
+            assert not command or command[0] in ("make", "pip"), line
+            continue
+        run = [
+            sys.executable,
+            "-c",
+            "import sys; from isthmus.cli.main import main; sys.exit(main())",
+            *command[1:],
+        ]
+        done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, (line, done.stderr)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_to_files_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), target
+
+
+def test_every_make_target_that_is_named_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for page in PAGES:
+        assert set(re.findall(r"\bmake ([a-z-]+)`", page.read_text(encoding="utf-8"))) <= targets
+
+
+def test_every_page_is_in_the_index():
+    index = (ROOT / "docs" / "index.md").read_text()
+    for page in (ROOT / "docs").glob("*.md"):
+        assert page.stem == "index" or f"\n{page.stem}\n" in index
