@@ -16,10 +16,14 @@ def main() -> int:
     """Run the parts that are named, all of them by default."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(PARTS)} (default: all)")
-    parser.add_argument("--quick", action="store_true", help="few rows, one round: checks that all runs, not a result")
+    parser.add_argument(
+        "--quick", action="store_true", help="few rows, one round: checks that all runs, not a result"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "results", help="folder of the results")
+    parser.add_argument(
+        "--out", type=Path, default=Path(__file__).parent / "results", help="folder of the results"
+    )
     modules = {part: import_module(f"benchmarks.{part}") for part in PARTS}
     for part, module in modules.items():
         module.add_arguments(parser.add_argument_group(f"part {part}"))

@@ -31,7 +31,8 @@ def run(wish: Namespace) -> str:
     setting = {
         "data": "test rows, a float32 array in, a float32 array out",
         "plain loop": "the same weights, inference mode, chunks of 1024 rows",
-        "timing": f"{rounds} alternating rounds of 0.4 s in one process; ratios within a round, median (smallest to largest)",
+        "timing": f"{rounds} alternating rounds of 0.4 s in one process; ratios within a round, "
+        "median (smallest to largest)",
         "seed": wish.seed,
         "threads": wish.threads,
     }

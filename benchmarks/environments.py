@@ -12,7 +12,13 @@ HERE = Path(__file__).resolve().parent
 FOLDER = HERE / ".envs"
 TORCH = "torch==2.13.0"
 #: Only CUDA builds of PyTorch for Linux ask for these, so pip refuses such a build before it downloads it.
-NO_CUDA = ("triton<0", "cuda-bindings<0", "nvidia-cublas<0", "nvidia-cublas-cu12<0", "nvidia-cuda-runtime-cu12<0")
+NO_CUDA = (
+    "triton<0",
+    "cuda-bindings<0",
+    "nvidia-cublas<0",
+    "nvidia-cublas-cu12<0",
+    "nvidia-cuda-runtime-cu12<0",
+)
 PEERS = {
     "pythae": ("pythae==0.1.2",),
     "pyod": ("pyod==3.6.7", "tqdm"),
@@ -69,8 +75,12 @@ def _call(command: list[str], peer: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode == 0:
         return
-    reasons = [line for line in done.stderr.splitlines() if line.startswith("ERROR")] or done.stderr.splitlines()[-3:]
+    said = done.stderr.splitlines()
+    reasons = [line for line in said if line.startswith("ERROR")] or said[-3:]
     hint = ""
     if any(name.split("<")[0] in done.stderr for name in NO_CUDA):
-        hint = " (pip was offered a CUDA build of PyTorch: point it to PyTorch's CPU packages by PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS)"
+        hint = (
+            " (pip was offered a CUDA build of PyTorch: "
+            "point it to PyTorch's CPU packages by PIP_EXTRA_INDEX_URL or PIP_FIND_LINKS)"
+        )
     raise EnvironmentFailure(f"{peer} could not be installed: {' '.join(reasons)[:600]}{hint}")

@@ -26,7 +26,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     parser.add_argument("--tasks", default="mnist,table,deep", help="of mnist, table, deep")
     parser.add_argument("--batches", help="batch sizes in place of 32,128,1024 (deep: 512)")
     parser.add_argument("--contenders", help="of isthmus, plain, pythae, pyod, skorch (default: all)")
-    parser.add_argument("--epochs", type=int, help="epochs of each training; the first is not timed (default: 4)")
+    parser.add_argument(
+        "--epochs", type=int, help="epochs of each training; the first is not timed (default: 4)"
+    )
     parser.add_argument("--rounds", type=int, help="interleaved rounds (default: 3)")
     parser.add_argument("--fused-peers", action="store_true", help="also run the peers with fused Adam")
 
@@ -35,7 +37,7 @@ def run(wish: Namespace) -> str:
     """Measure and publish; returns the markdown."""
     epochs = wish.epochs or (3 if wish.quick else 4)
     rounds = wish.rounds or (1 if wish.quick else 3)
-    sections, raw = [], []
+    sections, raw, text = [], [], ""
     for name in wish.tasks.split(","):
         prepare(TASKS[name])
         batches = BATCHES[name] if wish.batches is None else tuple(map(int, wish.batches.split(",")))
@@ -47,10 +49,15 @@ def run(wish: Namespace) -> str:
             heading = f"{name} {TASKS[name].shape}, batch {batch}"
             sys.stderr.write(f"{heading}\n")
             chosen = _contenders(name, wish)
-            results = interleaved(chosen, rounds, lambda who, told=arguments: ask(who, told, threads=wish.threads))
+            results = interleaved(
+                chosen, rounds, lambda who, told=arguments: ask(who, told, threads=wish.threads)
+            )
             sections.append((heading, _table(results)))
             raw.append({"task": name, "batch": batch, "contenders": results})
-    return publish("epochs", "Seconds an epoch", sections, _setting(wish, epochs, rounds), raw, out=wish.out)
+            # After every section, so that an interrupted run leaves what it has measured.
+            setting = _setting(wish, epochs, rounds)
+            text = publish("epochs", "Seconds an epoch", sections, setting, raw, out=wish.out)
+    return text
 
 
 def _contenders(task: str, wish: Namespace) -> list[Contender]:
@@ -62,10 +69,9 @@ def _contenders(task: str, wish: Namespace) -> list[Contender]:
     return [who for who in everyone if who.worker in wish.contenders.split(",")]
 
 
-def epoch_seconds(result: Result) -> float:
+def epoch_seconds(result: Result, kind: str = "seconds_per_epoch") -> float:
     """Median of the epochs after the first, which holds set-up and warming."""
-    seconds = result["seconds_per_epoch"]
-    return median(seconds[1:] or seconds)
+    return median(result[kind][1:] or result[kind])
 
 
 def _table(results: dict[str, list[Result]]) -> str:
@@ -74,7 +80,7 @@ def _table(results: dict[str, list[Result]]) -> str:
     rows = []
     for name, all_ in results.items():
         if not good[name]:
-            rows.append([name, *["-"] * 5, all_[-1]["failed"] if all_ else "not run"])
+            rows.append([name, *["-"] * 6, all_[-1]["failed"] if all_ else "not run"])
             continue
         rows.append(
             [
@@ -82,12 +88,22 @@ def _table(results: dict[str, list[Result]]) -> str:
                 spread(seconds[name], 3),
                 spread(ratios(seconds.get(PLAIN.name, []), seconds[name])),
                 spread(ratios(seconds.get(OURS.name, []), seconds[name])),
+                f"{median(epoch_seconds(one, 'cpu_seconds_per_epoch') for one in good[name]):.3f}",
                 f"{median(one['test_squared_error'] for one in good[name]):.3f}",
                 f"{max(one['peak_rss_mb'] for one in good[name]):.0f}",
                 "; ".join(f"{key}: {value}" for key, value in good[name][0]["notes"].items()),
             ]
         )
-    columns = ["", "s an epoch", "x plain loop", "x isthmus", "test squared error", "peak MB", "notes"]
+    columns = [
+        "",
+        "s an epoch",
+        "x plain loop",
+        "x isthmus",
+        "processor s",
+        "test squared error",
+        "peak MB",
+        "notes",
+    ]
     return markdown(columns, rows)
 
 

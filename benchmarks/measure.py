@@ -19,7 +19,9 @@ Result = dict[str, Any]
 
 def environment(threads: int) -> dict[str, str]:
     """The variables a worker sees: the thread budget, this checkout's package, no accelerator."""
-    path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(
+        os.pathsep
+    )
     budget = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads))
     return os.environ | budget | {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "", "PYTHONWARNINGS": "ignore"}
 
@@ -30,13 +32,29 @@ def command(contender: Contender, arguments: Iterable[object]) -> list[str]:
     return [interpreter(contender), "-m", module, *map(str, arguments), *contender.flags]
 
 
-def ask(contender: Contender, arguments: Iterable[object], *, threads: int) -> Result:
-    """Run a worker once in a fresh process; ``{"failed": reason}`` where it gives no answer."""
+def ask(
+    contender: Contender, arguments: Iterable[object], *, threads: int, patience: float = 1800.0
+) -> Result:
+    """Run a worker once in a fresh process; ``{"failed": reason}`` where it gives no answer.
+
+    patience : seconds after which the worker is ended and counted as failed.
+    """
     try:
         line = command(contender, arguments)
     except EnvironmentFailure as failure:
         return {"failed": str(failure)}
-    done = subprocess.run(line, cwd=ROOT, env=environment(threads), capture_output=True, text=True, check=False)
+    try:
+        done = subprocess.run(
+            line,
+            cwd=ROOT,
+            env=environment(threads),
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=patience,
+        )
+    except subprocess.TimeoutExpired:
+        return {"failed": f"no answer after {patience:.0f} s"}
     if done.returncode:
         return {"failed": f"exit status {done.returncode}: {' '.join(done.stderr.splitlines()[-2:])[:400]}"}
     return json.loads(done.stdout.splitlines()[-1])

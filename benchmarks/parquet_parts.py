@@ -31,7 +31,9 @@ def write_parts(folder: Path, rows: int) -> int:
             for start in range(first, min(rows, first + PART_ROWS), BLOCK_ROWS):
                 count = min(BLOCK_ROWS, rows - start, first + PART_ROWS - start)
                 values = _block(start, count)
-                writer.write_table(pa.table([pa.array(c) for c in values.T.copy()], schema=schema), GROUP_ROWS)
+                writer.write_table(
+                    pa.table([pa.array(c) for c in values.T.copy()], schema=schema), GROUP_ROWS
+                )
     return sum(path.stat().st_size for path in folder.iterdir())
 
 

@@ -23,7 +23,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The choices of this part."""
     parser.add_argument("--targets", default=",".join(map(str, TARGETS)), help="test squared errors")
     parser.add_argument("--only", choices=("isthmus", "plain"), help="one of the two alone")
-    parser.add_argument("--stop", action="store_true", help="stop a worker at the last target instead of its budget")
+    parser.add_argument(
+        "--stop", action="store_true", help="stop a worker at the last target instead of its budget"
+    )
 
 
 class Worker:
@@ -31,7 +33,8 @@ class Worker:
 
     def __init__(self, who: Contender, arguments: list[object], threads: int) -> None:
         self.who = who
-        self.errors = tempfile.TemporaryFile(mode="w+")  # a pipe that nobody reads would fill and block the worker
+        # A pipe that nobody reads would fill and block the worker.
+        self.errors = tempfile.TemporaryFile(mode="w+")  # noqa: SIM115 - lives as long as the worker
         self.process = subprocess.Popen(
             command(who, arguments),
             cwd=ROOT,
@@ -112,8 +115,14 @@ def _table(curves: dict[str, list[Result]], failures: dict[str, str], targets: l
         last = curve[-1]
         shown = ["never" if value is None else f"{value:.0f}" for value in times[name]]
         rows.append(
-            [name, *shown, f"{last['test_squared_error']:.2f}", f"{best:.2f}"]
-            + [f"{last['epoch']} in {last['seconds']:.0f} s", failures.get(name, "")]
+            [
+                name,
+                *shown,
+                f"{last['test_squared_error']:.2f}",
+                f"{best:.2f}",
+                f"{last['epoch']} in {last['seconds']:.0f} s",
+                failures.get(name, ""),
+            ]
         )
     if len(times) == 2:
         ours, plain = times.values()
@@ -135,7 +144,11 @@ def _curves(curves: dict[str, list[Result]]) -> str:
         row = [str(number + 1)]
         for curve in curves.values():
             point = curve[number] if number < len(curve) else None
-            row += ["", ""] if point is None else [f"{point['seconds']:.1f}", f"{point['test_squared_error']:.3f}"]
+            row += (
+                ["", ""]
+                if point is None
+                else [f"{point['seconds']:.1f}", f"{point['test_squared_error']:.3f}"]
+            )
         rows.append(row)
     heads = [head for name in curves for head in (f"{name}: s", "error")]
     return markdown(["epoch", *heads], rows)
@@ -146,10 +159,11 @@ def _setting(wish: Namespace) -> dict[str, Any]:
         "data": TASKS["deep"].split,
         "training rows": "the first 6,000 for 3 epochs (--quick)" if wish.quick else "all",
         "network": f"{TASKS['deep'].shape}, ReLU, sigmoid output",
-        "plain loop": "fused Adam, peak rate 2e-3, linear decay to 0 over 70 epochs, batch 512, float32, PyTorch's initial weights",
+        "plain loop": "fused Adam, peak rate 2e-3, linear decay to 0 over 70 epochs, batch 512, float32, "
+        "PyTorch's initial weights",
         "isthmus": "the recipe as it comes",
-        "clock": "from the start of the training call, all but evaluation and waiting; errors after every epoch; both in "
-        "turns, an epoch each, in processes of their own",
+        "clock": "from the start of the training call, all but evaluation and waiting; errors after every epoch; "
+        "both in turns, an epoch each, in processes of their own",
         "seed": wish.seed,
         "threads": wish.threads,
     }

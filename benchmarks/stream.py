@@ -25,7 +25,9 @@ def add_arguments(parser: ArgumentParser) -> None:
     """The choices of this part."""
     parser.add_argument("--stream-rows", type=int, help="rows of the set that fits (default: 1,000,000)")
     parser.add_argument("--large-gb", type=float, help="size of the folder that does not fit (default: 4)")
-    parser.add_argument("--limit-gb", type=float, default=1.5, help="memory limit of the large folder's process")
+    parser.add_argument(
+        "--limit-gb", type=float, default=1.5, help="memory limit of the large folder's process"
+    )
     parser.add_argument("--scratch", type=Path, help="folder for the generated data, removed afterwards")
 
 
@@ -43,11 +45,13 @@ def run(wish: Namespace) -> str:
     ]
     raw = {"throughput": throughput, "limited": limited}
     setting = {
-        "data": f"Parquet parts of 500,000 rows in groups of 50,000, {TABLE_COLUMNS} float32 columns, uncompressed, generated and seeded",
+        "data": "Parquet parts of 500,000 rows in groups of 50,000, "
+        f"{TABLE_COLUMNS} float32 columns, uncompressed, generated and seeded",
         "network": TASKS["table"].shape,
-        "in memory": "the folder read into one Arrow table, then fit; streamed: the path, with isthmus' memory budget set to 0",
+        "in memory": "the folder read into one Arrow table, then fit; streamed: the path, with isthmus' memory "
+        "budget set to 0",
         "timing": f"median of the epochs after the first, {rounds} interleaved rounds in fresh processes",
-        "limit": "RLIMIT_DATA of the process (heap and private anonymous maps)",
+        "limit": "RLIMIT_AS of the process, as by ulimit -v: all of its address space, libraries included",
         "seed": wish.seed,
         "threads": wish.threads,
     }
@@ -61,13 +65,17 @@ def _generate(folder: Path, rows: int) -> float:
     return int(done.stdout) / 1e9
 
 
-def _throughput(scratch: Path, rows: int, rounds: int, wish: Namespace) -> tuple[str, dict[str, list[Result]]]:
+def _throughput(
+    scratch: Path, rows: int, rounds: int, wish: Namespace
+) -> tuple[str, dict[str, list[Result]]]:
     folder = scratch / "fits"
     _generate(folder, rows)
     arguments = [folder, "--epochs", 3, "--seed", wish.seed, "--threads", wish.threads]
     results = interleaved([MEMORY, STREAM], rounds, lambda who: ask(who, arguments, threads=wish.threads))
     good = {name: [one for one in all_ if "failed" not in one] for name, all_ in results.items()}
-    rates = {name: [rows / median(one["seconds_per_epoch"][1:]) for one in all_] for name, all_ in good.items()}
+    rates = {
+        name: [rows / median(one["seconds_per_epoch"][1:]) for one in all_] for name, all_ in good.items()
+    }
     lines = []
     for name, all_ in results.items():
         if not good[name]:
@@ -96,7 +104,9 @@ def _limited(scratch: Path, gigabytes: float, wish: Namespace) -> list[Result]:
         arguments = [folder, "--epochs", 1, "--seed", wish.seed, "--threads", wish.threads]
         arguments += ["--limit-mb", int(wish.limit_gb * 1000)]
         sys.stderr.write(f"  {written:.2f} GB, {rows:,} rows under {wish.limit_gb:g} GB\n")
-        results.append({"gb": written, "rows": rows} | ask(LIMITED, arguments, threads=wish.threads))
+        results.append(
+            {"gb": written, "rows": rows} | ask(LIMITED, arguments, threads=wish.threads, patience=3600)
+        )
         for path in folder.iterdir():
             path.unlink()
     return results

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,8 @@ class Task:
 MNIST_SPLIT = "MNIST, pixels / 255: 60,000 training images, errors on the 10,000 test images"
 TABLE_SPLIT = (
     f"synthetic table, seed {TABLE_SEED}: {TABLE_LATENT} normal factors mixed linearly and through tanh into "
-    f"{TABLE_COLUMNS} columns, noise 0.1, unit variance; {TABLE_ROWS:,} training rows, errors on {TABLE_TEST_ROWS:,} others"
+    f"{TABLE_COLUMNS} columns, noise 0.1, unit variance; {TABLE_ROWS:,} training rows, "
+    f"errors on {TABLE_TEST_ROWS:,} others"
 )
 TASKS = {
     task.name: task
@@ -113,9 +115,11 @@ def network(task: Task) -> tuple[nn.Sequential, nn.Sequential]:
 
     def chain(widths: tuple[int, ...], last: nn.Module | None) -> nn.Sequential:
         layers: list[nn.Module] = []
-        for inputs, outputs in zip(widths[:-1], widths[1:], strict=True):
+        for inputs, outputs in pairwise(widths):
             layers += [nn.Linear(inputs, outputs), nn.ReLU()]
         layers[-1:] = [] if last is None else [last]
         return nn.Sequential(*layers)
 
-    return chain(task.widths, None), chain(task.widths[::-1], nn.Sigmoid() if task.output == "sigmoid" else None)
+    return chain(task.widths, None), chain(
+        task.widths[::-1], nn.Sigmoid() if task.output == "sigmoid" else None
+    )

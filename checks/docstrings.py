@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _SECTION = re.compile(r"^Parameters\n-+\n(.*?)(?=^\S[^\n]*\n-{3,}$|\Z)", re.MULTILINE | re.DOTALL)
-_ENTRY = re.compile(r"^([*\w]+(?:, [*\w]+)*) ?:", re.MULTILINE)
+# "name : what it is", at the margin or after a full stop.
+_ENTRY = re.compile(r"(?:^|(?<=\. ))([*\w]+(?:, [*\w]+)*) : ", re.MULTILINE)
 
 
 @dataclass
@@ -149,9 +150,7 @@ def _listed(text: str) -> set[str] | None:
     section = _SECTION.search(text + "\n")
     if section is None:
         return None
-    # A paragraph that begins at the margin and is no entry ends the list ("Call: ...", "Raises: ...").
-    entries = section[1].split("\n\n")[0]
-    return {name.strip().lstrip("*") for found in _ENTRY.findall(entries) for name in found.split(",")}
+    return {name.strip().lstrip("*") for found in _ENTRY.findall(section[1]) for name in found.split(",")}
 
 
 def _compare(listed: set[str], actual: set[str], place: str) -> Iterator[str]:

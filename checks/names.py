@@ -15,7 +15,8 @@ def breaches(package: Path) -> Iterator[str]:
         for part in where.with_suffix("").parts:
             if part in BANNED:
                 yield f"{where}: {part!r} says nothing: name it after what it does"
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+        for node in (item for item in ast.walk(tree) if isinstance(item, ast.stmt)):
             for module in _imported(node):
                 if module.partition(".")[0] in PICKLES:
                     yield f"{where}:{node.lineno}: {module} unpickles, and nothing in src may"

@@ -1,5 +1,7 @@
 """Sphinx extension: pages for every module of the package, and docstrings in the house's style as reStructuredText."""
 
+import dataclasses
+import inspect
 import pkgutil
 import re
 from pathlib import Path
@@ -19,6 +21,7 @@ ORDER = [
     "recipes",
 ]
 LITERAL = re.compile(r"(``.+?``|:[\w:]+:`[^`]+`|`[^`]+`_{0,2})")
+ENTRY = re.compile(r"(?:^|(?<=\. ))([*\w]+(?:, [*\w]+)*) : ")  # "name : what it is", also after a full stop
 SECTIONS = ("Parameters", "Returns", "Yields", "Raises", "Attributes", "Notes", "References", "Examples")
 
 
@@ -26,6 +29,8 @@ def setup(app):
     """Register with Sphinx."""
     app.connect("builder-inited", write_pages)
     app.connect("autodoc-process-docstring", process)
+    app.connect("autodoc-process-signature", signature)
+    app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True}
 
 
@@ -74,6 +79,20 @@ def process(app, what, name, obj, options, lines):
     lines[:] = converted(lines)
 
 
+def signature(app, what, name, obj, options, arguments, returned):
+    """A part's fields with their defaults: its metaclass hides them from Sphinx."""
+    if what != "class" or not dataclasses.is_dataclass(obj):
+        return None
+    shown = inspect.signature(obj.__init__)
+    plain = [item.replace(annotation=item.empty) for item in list(shown.parameters.values())[1:]]
+    return str(inspect.Signature(plain)), None
+
+
+def skip(app, what, name, obj, skipped, options):
+    """Leave out the methods that scikit-learn adds for its metadata routing."""
+    return True if name.startswith("set_") and name.endswith("_request") else None
+
+
 def converted(lines):
     """Sections become fields and bold words; stars and trailing underscores outside literals are escaped."""
     result, section, literal, fields = [], "", None, False
@@ -96,17 +115,17 @@ def converted(lines):
             head, _, rest = line.partition(": ")
             result += ["", f"*{head}*: {escaped(rest)}"]
             continue
-        # Outside the section, too, "name : what it is" at the margin describes a field or an argument.
-        colon = " ?: ?" if section == "Parameters" else " : "
-        entry = re.fullmatch(rf"([*\w]+(?:, [*\w]+)*){colon}(.*)", line)
-        if entry:
-            names = entry[1].replace("*", r"\*").replace(", ", ",")
-            result += [*([] if fields else [""]), f":param {names}: {escaped(entry[2])}"]
+        entries = ENTRY.split(line) if fields or ENTRY.match(line) else [line]
+        if len(entries) > 1:
+            result += [f"    {escaped(entries[0].strip())}"] if entries[0].strip() else [""] * (not fields)
+            for names, text in zip(entries[1::2], entries[2::2], strict=True):
+                result.append(f":param {names.replace('*', '').replace(', ', ',')}: {escaped(text)}")
             fields = True
             continue
-        if fields and line.strip() and not indent:
-            fields = False
-            result.append("")
+        if fields and line.strip():
+            result.append(escaped(line if indent else f"    {line}"))
+            continue
+        fields = False
         if section == "Parameters" and line.strip() and not indent:
             section = ""
             result.append("")

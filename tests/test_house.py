@@ -168,6 +168,7 @@ def requirements(project):
 
 
 def test_the_versions_agree(project):
+    assert isthmus.__version__ == project["version"]
     assert f"\nversion: {project['version']}\n" in (ROOT / "CITATION.cff").read_text()
 
 

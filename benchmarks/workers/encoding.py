@@ -71,7 +71,12 @@ def main() -> None:
         for _ in range(wish.rounds):
             measured[rows]["isthmus"].append(rate(model.transform, X_test, rows, SECONDS))
             measured[rows]["plain"].append(rate(plain, X_test, rows, SECONDS))
-    answer = {"rates": measured, "largest_difference": difference, "peak_rss_mb": peak_rss_mb(), "versions": versions()}
+    answer = {
+        "rates": measured,
+        "largest_difference": difference,
+        "peak_rss_mb": peak_rss_mb(),
+        "versions": versions(),
+    }
     sys.stdout.write(json.dumps(answer) + "\n")
 
 

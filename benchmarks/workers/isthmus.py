@@ -9,6 +9,8 @@ import torch
 from benchmarks.tasks import Task
 from benchmarks.workers.protocol import LEARNING_RATE, EpochClock, Job, Trained, run
 
+OUTPUTS = {"linear": "identity", "sigmoid": "sigmoid"}
+
 
 def autoencoder(task: Task, **training: Any) -> Any:
     """An Autoencoder of the task's widths; ``training`` are fields of Training."""
@@ -17,7 +19,7 @@ def autoencoder(task: Task, **training: Any) -> Any:
     from isthmus.training import Training
 
     return Autoencoder(
-        architecture=Dense(hidden=task.widths[1:-1], **({"output_activation": "sigmoid"} if task.output == "sigmoid" else {})),
+        architecture=Dense(hidden=task.widths[1:-1], output_activation=OUTPUTS[task.output]),
         code=task.widths[-1],
         loss="mse",
         training=Training(**training),
@@ -60,7 +62,7 @@ def train(job: Job) -> Trained:
     fit_watched(model, job.train, Ticking(clock))
     summary = model.training_summary_
     notes = {"precision": summary["precision"], "threads": str(summary["threads"])}
-    return Trained(clock.seconds, lambda x: torch.from_numpy(model.reconstruct(x.numpy())), notes)
+    return Trained(clock, lambda x: torch.from_numpy(model.reconstruct(x.numpy())), notes)
 
 
 def fit_watched(model: Any, X: Any, watcher: Any) -> None:

@@ -25,7 +25,7 @@ def train(job: Job) -> Trained:
             loss.backward()
             optimizer.step()
         clock.tick()
-    return Trained(clock.seconds, model.eval())
+    return Trained(clock, model.eval())
 
 
 if __name__ == "__main__":

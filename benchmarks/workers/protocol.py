@@ -1,7 +1,8 @@
 """What every worker is told and what it answers.
 
 ``python -m benchmarks.workers.<name> --task mnist --batch 128 --epochs 4 --seed 0`` trains once and prints one
-line of JSON: ``{"seconds_per_epoch", "test_squared_error", "peak_rss_mb", "data_rss_mb", "versions", "notes"}``.
+line of JSON: ``seconds_per_epoch``, ``cpu_seconds_per_epoch``, ``test_squared_error``, ``peak_rss_mb``,
+``data_rss_mb``, ``versions`` and ``notes``.
 Runs inside the peers' environments, so it imports torch and numpy only.
 """
 
@@ -16,12 +17,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.tasks import TASKS, Task, load
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LEARNING_RATE = 1e-3
 
@@ -42,25 +46,27 @@ class Job:
 
 
 class EpochClock:
-    """Wall-clock seconds of each epoch: call ``start`` before training and ``tick`` after every epoch."""
+    """Wall-clock and processor seconds of each epoch: ``start`` before training, ``tick`` after every epoch."""
 
     def __init__(self) -> None:
         self.seconds: list[float] = []
+        self.cpu_seconds: list[float] = []
 
     def start(self) -> None:
-        self._last = time.perf_counter()
+        self._last = time.perf_counter(), time.process_time()
 
     def tick(self) -> None:
-        now = time.perf_counter()
-        self.seconds.append(now - self._last)
+        now = time.perf_counter(), time.process_time()
+        self.seconds.append(now[0] - self._last[0])
+        self.cpu_seconds.append(now[1] - self._last[1])
         self._last = now
 
 
 @dataclass
 class Trained:
-    """What a training gave: the seconds of every epoch and the function that reconstructs."""
+    """What a training gave: the clock of its epochs and the function that reconstructs."""
 
-    seconds: list[float]
+    clock: EpochClock
     reconstruct: Callable[[Tensor], Tensor]
     notes: dict[str, str] = field(default_factory=dict)
 
@@ -107,8 +113,12 @@ def run(train: Callable[[Job], Trained], *packages: str) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rows", type=int, help="only the first so many training rows")
-    parser.add_argument("--precision", default="float32", help="float32, or the contender's own default: auto")
-    parser.add_argument("--fused", action="store_true", help="fused Adam where it is not the contender's default")
+    parser.add_argument(
+        "--precision", default="float32", help="float32, or the contender's own default: auto"
+    )
+    parser.add_argument(
+        "--fused", action="store_true", help="fused Adam where it is not the contender's default"
+    )
     wish = parser.parse_args()
     torch.set_num_threads(wish.threads)
     torch.manual_seed(wish.seed)
@@ -119,7 +129,8 @@ def run(train: Callable[[Job], Trained], *packages: str) -> None:
     trained = train(job)
     peak = peak_rss_mb()
     answer = {
-        "seconds_per_epoch": trained.seconds,
+        "seconds_per_epoch": trained.clock.seconds,
+        "cpu_seconds_per_epoch": trained.clock.cpu_seconds,
         "test_squared_error": squared_error(trained.reconstruct, X_test),
         "peak_rss_mb": peak,
         "data_rss_mb": data_rss,

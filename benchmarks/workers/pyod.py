@@ -55,7 +55,7 @@ def train(job: Job) -> Trained:
     clock = EpochClock()
     detector = SameNetwork(job, clock).fit(job.train)
     notes = {"loss": "mean over features", "rows": "the last incomplete batch of an epoch is dropped"}
-    return Trained(clock.seconds, detector.model.eval(), notes)
+    return Trained(clock, detector.model.eval(), notes)
 
 
 if __name__ == "__main__":

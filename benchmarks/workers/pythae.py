@@ -78,7 +78,7 @@ def train(job: Job) -> Trained:
         )
         trainer.train()
     notes = {"keeps": "a copy of the best weights, made every epoch that improves"}
-    return Trained(clock.seconds, nn.Sequential(encoder, decoder).eval(), notes)
+    return Trained(clock, nn.Sequential(encoder, decoder).eval(), notes)
 
 
 if __name__ == "__main__":

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
-from isthmus import recipes
 
 from benchmarks.workers.isthmus import fit_watched
 from benchmarks.workers.quality_protocol import TurnTaking, run
+from isthmus import recipes
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Turns:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import nn
 
 from benchmarks.tasks import TASKS, network
 from benchmarks.workers.quality_protocol import TurnTaking, run
+
+if TYPE_CHECKING:
+    import numpy as np
 
 PEAK_RATE, EPOCHS, BATCH = 2e-3, 70, 512
 

@@ -12,13 +12,16 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from benchmarks.tasks import TASKS, load
 from benchmarks.workers.protocol import peak_rss_mb, squared_error
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Reconstruct = Callable[[Tensor], Tensor]
 
@@ -58,7 +61,9 @@ def run(train: Callable[[np.ndarray, TurnTaking, argparse.Namespace], None]) -> 
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--rows", type=int)
-    parser.add_argument("--epochs", type=int, help="stop after so many; the schedule is that of the whole budget")
+    parser.add_argument(
+        "--epochs", type=int, help="stop after so many; the schedule is that of the whole budget"
+    )
     wish = parser.parse_args()
     torch.set_num_threads(wish.threads)
     torch.manual_seed(wish.seed)

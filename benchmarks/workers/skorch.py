@@ -42,7 +42,7 @@ def train(job: Job) -> Trained:
         **({"optimizer__fused": True} if job.fused else {}),
     )
     net.fit(job.train, job.train)
-    return Trained(clock.seconds, net.module_.eval(), {"loss": "mean over features"})
+    return Trained(clock, net.module_.eval(), {"loss": "mean over features"})
 
 
 if __name__ == "__main__":

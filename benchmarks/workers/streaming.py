@@ -24,8 +24,8 @@ from benchmarks.workers.protocol import LEARNING_RATE, EpochClock, peak_rss_mb, 
 
 
 def limit_memory(megabytes: int) -> None:
-    """Let this process allocate no more than so much (RLIMIT_DATA: heap and private anonymous maps)."""
-    resource.setrlimit(resource.RLIMIT_DATA, (megabytes << 20, megabytes << 20))
+    """Give this process no more address space than so much, libraries included, as ``ulimit -v`` does."""
+    resource.setrlimit(resource.RLIMIT_AS, (megabytes << 20, megabytes << 20))
 
 
 def force_streaming() -> None:
@@ -70,7 +70,11 @@ def main() -> None:
     answer["fit_peak_rss_mb"] = peak_rss_mb()
     if wish.all:
         answer |= _evaluate_and_encode(model, wish.folder)
-    answer |= {"peak_rss_mb": peak_rss_mb(), "versions": versions("pyarrow"), "loss": model.history_[-1]["loss"]}
+    answer |= {
+        "peak_rss_mb": peak_rss_mb(),
+        "versions": versions("pyarrow"),
+        "loss": model.history_[-1]["loss"],
+    }
     sys.stdout.write(json.dumps(answer) + "\n")
 
 

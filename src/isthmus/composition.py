@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,12 @@ if TYPE_CHECKING:
     from isthmus.corruptions.corruption import Corruption
     from isthmus.losses.loss import Loss
     from isthmus.penalties.penalty import Penalty
+
+
+#: Rows of a block in evaluation, for networks below and above this number of weights.
+SMALL_NETWORK = 100_000
+SMALL_NETWORK_ROWS = 1024
+LARGE_NETWORK_ROWS = 128
 
 
 @dataclass
@@ -115,6 +121,24 @@ class Composition(nn.Module):
             context=context,
             activations=activations,
         )
+
+
+def by_blocks(function: Callable[[Tensor], Tensor], x: Tensor, *, network: nn.Module) -> Tensor:
+    """``function`` of x (n, ...) in blocks of one fixed size, the last one filled up with zeros.
+
+    Matrix products of another number of rows may round differently, so a row's result would depend on the rows
+    beside it. With blocks of one size it does not, to the bit. The size is small for large networks, where a
+    block of one row would otherwise be dear, and large for small ones, where calls are.
+    """
+    size = SMALL_NETWORK_ROWS if sum(map(Tensor.numel, network.parameters())) < SMALL_NETWORK else LARGE_NETWORK_ROWS
+    if not len(x):
+        return function(x)
+    results = []
+    for block in x.split(size):
+        missing = size - len(block)
+        filled = torch.cat([block, block.new_zeros(missing, *block.shape[1:])]) if missing else block
+        results.append(function(filled)[: len(block)])
+    return torch.cat(results)
 
 
 def _full(x: Tensor) -> Tensor:

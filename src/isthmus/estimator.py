@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -18,7 +17,7 @@ from isthmus.architectures.architecture import Architecture
 from isthmus.architectures.dense import Dense
 from isthmus.codes.code import Code
 from isthmus.codes.deterministic import Deterministic
-from isthmus.composition import Composition, Parts
+from isthmus.composition import Composition, Parts, by_blocks
 from isthmus.corruptions.corruption import Corruption
 from isthmus.data.fitting import fit_transform
 from isthmus.data.opening import open_source
@@ -48,10 +47,6 @@ class NotFittedError(IsthmusError, SklearnNotFittedError):
     """A method was called that needs a trained model."""
 
     code = "not-fitted"
-
-
-class OptionWarning(UserWarning):
-    """Something was given that has no effect."""
 
 
 @dataclass(frozen=True)
@@ -299,7 +294,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """X -> codes (n, code_size) float32; deterministic: posterior means, evaluation mode."""
-        codes = [self._codes(batch.x) for batch in self._batches(X)]
+        codes = [self._codes(batch.x) for batch in self.batches(X)]
         return np.concatenate(codes)
 
     def inverse_transform(self, Z: Any) -> Any:
@@ -319,14 +314,14 @@ class Autoencoder(TransformerMixin, BaseEstimator):
     def reconstruct(self, X: Any) -> Any:
         """X -> its reconstruction in data units, in the form that X came in."""
         source = self._opened(X)
-        outputs = [self._reconstructed(batch) for batch in self._batches(source)]
+        outputs = [self._reconstructed(batch) for batch in self.batches(source)]
         return native(self.transform_.inverse(np.concatenate(outputs)), source.schema.native)
 
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
         """(n,) mean squared error per sample over its known entries, in data units; NaN where nothing is known."""
         scale = event_scale_of(self)
         errors = []
-        for batch in self._batches(X):
+        for batch in self.batches(X):
             squares = ((self._reconstructed(batch) - batch.x.cpu().numpy()) * scale) ** 2
             flat = squares.reshape(len(squares), -1)
             if batch.mask is None:
@@ -341,10 +336,11 @@ class Autoencoder(TransformerMixin, BaseEstimator):
     def score_samples(self, X: Any) -> NDArray[np.float64]:
         """(n,) minus the reconstruction loss in nats, over known entries: higher is better."""
         scores = []
-        for batch in self._batches(X):
+        for batch in self.batches(X):
+            network = self.network_
+            output = self._evaluated(lambda rows: network.decode(network.encode(rows).z), batch.x)
             with torch.inference_mode():
-                output = self.network_.decode(self.network_.encode(batch.x).z)
-                scores.append(-self.network_.nll(output, batch.x, batch.mask).double().cpu().numpy())
+                scores.append(-network.nll(output, batch.x, batch.mask).double().cpu().numpy())
         return np.concatenate(scores)
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -362,7 +358,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         """The full measures behind :meth:`evaluate`: worst samples, errors per feature and per sample."""
         self._check_fitted()
         evaluation = Evaluation(self.baselines_)
-        for batch in self._batches(X):
+        for batch in self.batches(X):
             evaluation.update(batch.x, self._reconstructed(batch), batch.mask, batch.rows)
         return evaluation
 
@@ -403,7 +399,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         self._check_fitted()
         return open_source(X, columns=self.schema_.names or None) if isinstance(X, str) else open_source(X)
 
-    def _batches(self, X: Any) -> Iterator[Batch]:
+    def batches(self, X: Any) -> Iterator[Batch]:
         """X in model space, block by block, on the network's device."""
         self._check_fitted()
         source = self._opened(X)
@@ -414,21 +410,25 @@ class Autoencoder(TransformerMixin, BaseEstimator):
                 x.to(device), None if mask is None else mask.to(device), None, torch.from_numpy(np.asarray(rows.index))
             )
 
-    def _codes(self, x: torch.Tensor) -> NDArray[np.float32]:
+    def _evaluated(self, function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
+        """``function`` of x in evaluation mode, each row independent of the others to the bit."""
+        self.network_.eval()
         with torch.inference_mode():
-            codes: NDArray[np.float32] = self.network_.encode(x).z.float().cpu().numpy()
-        return codes
+            return by_blocks(function, x, network=self.network_)
+
+    def _codes(self, x: torch.Tensor) -> NDArray[np.float32]:
+        codes = self._evaluated(lambda rows: self.network_.encode(rows).z, x)
+        return codes.float().cpu().numpy()
 
     def _decoded(self, codes: NDArray[np.float32]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            output = self.network_.decode(torch.from_numpy(codes).to(self._device()))
-            decoded: NDArray[np.float32] = self.network_.mean(output).float().cpu().numpy()
-        return decoded
+        network = self.network_
+        decoded = self._evaluated(
+            lambda rows: network.mean(network.decode(rows)), torch.from_numpy(codes).to(self._device())
+        )
+        return decoded.float().cpu().numpy()
 
     def _reconstructed(self, batch: Batch) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            reconstruction: NDArray[np.float32] = self.network_.reconstruct(batch.x).float().cpu().numpy()
-        return reconstruction
+        return self._evaluated(self.network_.reconstruct, batch.x).float().cpu().numpy()
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """``autoencoder0``, ``autoencoder1`` ...: one name a number of the code."""
@@ -455,8 +455,3 @@ def _built(parts: Parts, event: Event, seed: int) -> Composition:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Composition(parts, event)
-
-
-def warn_unused(message: str) -> None:
-    """Say that something given has no effect."""
-    warnings.warn(message, OptionWarning, stacklevel=3)

@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from isthmus.data.affine import Affine
     from isthmus.data.arrays import ArraySource
     from isthmus.data.fitting import fit_transform, transform_from_json
-    from isthmus.data.frames import to_native
     from isthmus.data.memory import budget_bytes
     from isthmus.data.opening import open_source
     from isthmus.data.rows import Rows, concatenate
@@ -33,13 +32,29 @@ _HOME = {
     "concatenate": "rows",
     "fit_transform": "fitting",
     "open_source": "opening",
-    "to_native": "frames",
     "transform_from_json": "fitting",
     "write": "writing",
     "writer": "writing",
 }
 
-__all__ = list(_HOME)
+__all__ = [
+    "Affine",
+    "ArraySource",
+    "ColumnSchema",
+    "ExtraColumnWarning",
+    "Rows",
+    "Schema",
+    "Source",
+    "Transform",
+    "UnseenLevelWarning",
+    "budget_bytes",
+    "concatenate",
+    "fit_transform",
+    "open_source",
+    "transform_from_json",
+    "write",
+    "writer",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,7 +36,9 @@ def as_array(data: Any, *, name: str = "X") -> NDArray[Any]:
     """
     if hasattr(data, "detach"):
         data = data.detach().cpu()
-        array = (data.float() if data.dtype.is_floating_point and data.dtype.itemsize < 4 else data).numpy()
+        array: NDArray[Any] = (
+            data.float() if data.dtype.is_floating_point and data.dtype.itemsize < 4 else data
+        ).numpy()
     elif isinstance(data, np.ma.MaskedArray):
         array = np.ma.filled(data.astype(np.float64), np.nan)
     else:
@@ -50,7 +52,7 @@ def as_array(data: Any, *, name: str = "X") -> NDArray[Any]:
 
 def _listed(data: Any, name: str) -> NDArray[Any]:
     try:
-        return cast("NDArray[Any]", np.asarray(data))
+        return np.asarray(data)
     except ValueError as error:
         raise DataError(
             f"the rows of {name} differ in length ({error}): give every row the same number of entries."
@@ -168,8 +170,7 @@ class ArraySource(Source):
     @cached_property
     def _range(self) -> Range:
         seen = Range()
-        row_bytes = max(self.array[:1].nbytes, 1)
-        for rows in self.blocks(max(PROFILE_BYTES // row_bytes, 1)):
+        for rows in self.blocks(max(PROFILE_BYTES // self.row_bytes, 1)):
             seen.update(np.asarray(rows.values))
         return seen
 
@@ -177,6 +178,7 @@ class ArraySource(Source):
     def schema(self) -> Schema:
         """What the rows are; the array is looked through once for its range and unknown entries."""
         low, high = self._range.low, self._range.high
+        known = self._range.missing < self.array.size
         return Schema(
             kind="vector" if self.array.ndim == 2 else "image",
             shape=self.array.shape[1:],
@@ -184,10 +186,15 @@ class ArraySource(Source):
             native=self.native,
             n_rows=self.n_rows,
             missing=self._range.missing / self.array.size,
-            minimum=low if np.isfinite(low) else None,
-            maximum=high if np.isfinite(high) else None,
+            minimum=low if known else None,
+            maximum=high if known else None,
             white=self.white,
         )
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row."""
+        return max(self.array[:1].nbytes, 1)
 
     def blocks(self, block_rows: int) -> Iterator[Rows]:
         """All rows in order; views of the array."""

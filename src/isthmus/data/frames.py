@@ -28,6 +28,8 @@ def is_frame(data: Any) -> bool:
 
     if isinstance(data, pa.Table | pa.RecordBatch):
         return True
+    if native_of(data) == "pandas":
+        return hasattr(data, "columns")
     return isinstance(nw.from_native(data, pass_through=True), nw.DataFrame | nw.LazyFrame)
 
 
@@ -92,14 +94,3 @@ def numbers_of_frame(frame: Any) -> NDArray[Any]:
     """(n, columns) array of a frame of numbers only. Raises SchemaError naming a column of text."""
     table = as_table(frame)
     return matrix(table, table.column_names)
-
-
-def to_native(table: pa.Table, native: Native) -> Any:
-    """An Arrow table as a frame of the library that the data came from; Arrow for files and arrays."""
-    if native == "pandas":
-        return table.to_pandas()
-    if native == "polars":
-        import polars
-
-        return polars.from_arrow(table)
-    return table

@@ -10,6 +10,9 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+CHUNK_ROWS = 1_024
+"""Rows that moments look at in one go, so that temporaries stay in the cache."""
+
 
 class Range:
     """Smallest and largest known number, and how many entries are unknown (NaN). Infinite values count."""
@@ -52,23 +55,29 @@ class Moments:
         """values : (rows, features), NaN = unknown."""
         if not len(values):
             return
-        block = np.asarray(values, dtype=np.float64)
-        total = block.sum(axis=0)
-        known = None if np.isfinite(total).all() else ~np.isnan(block)
-        if known is None:
-            count = np.full(block.shape[1], float(len(block)))
-            low, high = block.min(axis=0), block.max(axis=0)
-            mean = total / count
-            squares = np.square(block - mean).sum(axis=0)
-        else:
-            count = known.sum(axis=0).astype(np.float64)
-            low = np.where(known, block, np.inf).min(axis=0)
-            high = np.where(known, block, -np.inf).max(axis=0)
-            mean = np.where(known, block, 0.0).sum(axis=0) / np.maximum(count, 1)
-            squares = np.square(np.where(known, block - mean, 0.0)).sum(axis=0)
+        for start in range(0, len(values), CHUNK_ROWS):
+            block = np.asarray(values[start : start + CHUNK_ROWS], dtype=np.float64)
+            total = block.sum(axis=0)
+            if np.isfinite(total).all():
+                self._update_known(block, total)
+            else:
+                self._update_partly(block, ~np.isnan(block))
+
+    def _update_known(self, block: NDArray[Any], total: NDArray[Any]) -> None:
+        mean = total / len(block)
+        self.low = np.minimum(self.low, block.min(axis=0))
+        self.high = np.maximum(self.high, block.max(axis=0))
+        block = block - mean
+        self._merge(np.full(block.shape[1], float(len(block))), mean, np.einsum("ij,ij->j", block, block))
         self.rows += len(block)
-        self._merge(count, mean, squares)
-        self.low, self.high = np.minimum(self.low, low), np.maximum(self.high, high)
+
+    def _update_partly(self, block: NDArray[Any], known: NDArray[np.bool_]) -> None:
+        count = known.sum(axis=0).astype(np.float64)
+        mean = np.where(known, block, 0.0).sum(axis=0) / np.maximum(count, 1)
+        self.low = np.minimum(self.low, np.where(known, block, np.inf).min(axis=0))
+        self.high = np.maximum(self.high, np.where(known, block, -np.inf).max(axis=0))
+        self._merge(count, mean, np.square(np.where(known, block - mean, 0.0)).sum(axis=0))
+        self.rows += len(block)
 
     def _merge(self, count: NDArray[Any], mean: NDArray[Any], squares: NDArray[Any]) -> None:
         together = np.maximum(self.count + count, 1)
@@ -76,6 +85,14 @@ class Moments:
         self.squares += squares + np.square(step) * self.count * count / together
         self.mean += step * count / together
         self.count += count
+
+    def spread(self, places: NDArray[np.int64], features: int) -> Moments:
+        """The same, with feature i at ``places[i]`` of ``features``; of the others nothing is known."""
+        wider = Moments(features)
+        wider.rows = self.rows
+        for name in ("count", "mean", "squares", "low", "high"):
+            getattr(wider, name)[places] = getattr(self, name)
+        return wider
 
     @property
     def std(self) -> NDArray[np.float64]:

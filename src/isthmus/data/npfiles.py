@@ -43,10 +43,10 @@ def open_npz(path: Path, *, key: str | None, target: str | None) -> Source:
     check_file(path)
     with readable(path):
         try:
-            archive = np.load(path, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DataError(f"{path} is no .npz file: give it the suffix .npy.")
-            with archive:
+            # Opened here, for numpy leaves the file open where the archive is damaged.
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+                if not isinstance(archive, np.lib.npyio.NpzFile):
+                    raise DataError(f"{path} is no .npz file: give it the suffix .npy.")
                 if set(archive.files) >= _SPARSE_KEYS and key is None:
                     return _sparse(path, archive)
                 wanted = _choose(path, archive.files, key, target)
@@ -77,7 +77,7 @@ def _choose(path: Path, keys: list[str], key: str | None, target: str | None) ->
     if key is not None:
         if key in keys:
             return key
-        near = nearest(key, keys)
+        near = nearest(key, keys) or next((name for name in keys if name.lower() == key.lower()), None)
         hint = f"did you mean {path}:{near}?" if near else f"it has {', '.join(keys)}."
         raise DataError(f"{path} holds no array {key!r}: {hint}")
     others = [name for name in keys if name != target]

@@ -21,7 +21,10 @@ from isthmus.data.sparse import SparseSource
 from isthmus.data.tables import TableSource
 from isthmus.errors import DataError, InputError, nearest
 
-KNOWN = ".npy, .npz (file.npz:key), .csv, .tsv, .txt (each also .gz), .parquet (file or folder), IDX -ubyte[.gz], folders of images"
+KNOWN = (
+    ".npy, .npz (file.npz:key), .csv, .tsv, .txt (each also .gz), .parquet (file or folder), "
+    "IDX -ubyte[.gz], folders of images"
+)
 _TABLES = (".csv", ".tsv", ".tab", ".txt", ".csv.gz", ".tsv.gz", ".tab.gz", ".txt.gz")
 
 

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 from isthmus.data.columns import check_names
 from isthmus.data.files import check_file, readable
 from isthmus.data.frames import _INDEX
-from isthmus.data.tables import PIECE_ROWS, TableStream, Unit
+from isthmus.data.tables import TableStream, Unit
 from isthmus.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-BUFFER_BYTES = 1 << 18
+BUFFER_BYTES = 1 << 16
 """Read-ahead of each column of an open row group; without it Arrow would fetch whole column chunks."""
 
 
@@ -71,7 +71,7 @@ class ParquetSource(TableStream):
             try:
                 with pq.ParquetFile(path, buffer_size=BUFFER_BYTES, pre_buffer=False) as file:
                     pieces = file.iter_batches(
-                        PIECE_ROWS, row_groups=[group], columns=list(names), use_threads=False
+                        self.piece_rows, row_groups=[group], columns=list(names), use_threads=False
                     )
                     for piece in pieces:
                         piece = piece.select(list(names))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from isthmus.data.columns import dtype_of, first_text, kind_of, looks_numeric, matrix, texts
+from isthmus.data.columns import dtype_of, first_text, is_text, kind_of, looks_numeric, matrix, texts
 from isthmus.data.moments import Moments
 from isthmus.data.schema import ColumnSchema, unit_of
 from isthmus.errors import DataError
@@ -41,6 +41,7 @@ class TableProfile:
         self.moments = Moments(len(self.numeric))
         self.levels: dict[str, Counter[str]] = {column: Counter() for column in self.texts}
         self.rows = 0
+        self._types = {field.name: field.type for field in schema}
         self._first_text: dict[str, tuple[int, str]] = {}
 
     def update(self, table: Any) -> None:
@@ -94,6 +95,14 @@ class TableProfile:
                     column, f"{len(counter):,} different texts in {counter.total():,} entries"
                 )
             self._refuse_stray_text(column)
+        # Text of which nothing is known counts as numeric, so that it is one entry that is always unknown.
+        wider = [
+            field.name
+            for field in self.fields
+            if self.kinds[field.name] == "numeric" or not self.levels[field.name]
+        ]
+        places = np.array([wider.index(column) for column in self.numeric], dtype=np.int64)
+        self.moments, self.numeric = self.moments.spread(places, len(wider)), wider
 
     def _refuse_levels(self, column: str, found: str) -> None:
         self._refuse_stray_text(column)
@@ -105,7 +114,7 @@ class TableProfile:
     def _refuse_stray_text(self, column: str) -> None:
         """A plain text column most of whose entries are numbers is a numeric column with a fault in it."""
         counter = self.levels[column]
-        if column not in self._first_text or dtype_of(self._type(column)) != "string":
+        if column not in self._first_text or not is_text(self._types[column]):
             return
         numeric = sum(count for level, count in counter.items() if looks_numeric(level))
         if numeric > counter.total() / 2:
@@ -114,12 +123,6 @@ class TableProfile:
                 f"column {column!r} of {self.name} holds numbers, and text ({text!r}) in row {row}: "
                 f"mend the entry, or leave it empty if it is unknown."
             )
-
-    def _type(self, column: str) -> Any:
-        return self._types()[column]
-
-    def _types(self) -> dict[str, Any]:
-        return {field.name: field.type for field in self.fields}
 
     def columns(self) -> tuple[ColumnSchema, ...]:
         """The schema's columns."""
@@ -145,8 +148,6 @@ class TableProfile:
 
     def _categorical(self, field: Any) -> ColumnSchema:
         counter = self.levels[field.name]
-        if not counter:  # text of which nothing is known: kept as one entry that is always unknown
-            return ColumnSchema(field.name, "numeric", dtype_of(field.type), unit_of(field.name), missing=1.0)
         return ColumnSchema(
             name=field.name,
             kind="categorical",

@@ -37,7 +37,10 @@ class Rows:
     def take(self, order: NDArray[np.int64]) -> Rows:
         """The rows at the positions ``order`` (not row numbers), copied."""
         values: Any = self.values
-        taken = values[order] if hasattr(values, "dtype") else values.take(order)
+        if isinstance(values, np.ndarray):
+            taken: Any = values.take(order, axis=0)  # a third of the time of values[order]
+        else:
+            taken = values[order] if hasattr(values, "dtype") else values.take(order)
         labels = None if self.labels is None else self.labels[order]
         return Rows(taken, self.index[order], labels, self.columns)
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus.data.readahead import read_ahead
 from isthmus.data.rows import Rows
-from isthmus.data.shuffling import mix, spans
+from isthmus.data.shuffling import LANES, mix, rebatch, spans
 from isthmus.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
@@ -24,6 +25,12 @@ PERMUTATION_ROWS = 16_000_000
 
 SPAN_ROWS = 8_192
 """Beyond that, spans of so many neighbours are permuted and then mixed in a buffer."""
+
+BUFFER_BYTES = 128_000_000
+"""What a shuffle buffer may take."""
+
+LANE_BYTES = 1_024
+"""So many bytes of a row are open at a time, over all lanes: Arrow keeps a page of every column of each."""
 
 
 class Source(ABC):
@@ -74,12 +81,20 @@ class Source(ABC):
 
         Random-access sources of up to 16 million rows give a perfect shuffle. Beyond, and in streams, units
         (row groups of Parquet, spans of 8192 rows of a memory map) come in random order, several at a time,
-        and are mixed in a buffer of ``buffer_rows`` rows; a CSV file is one unit, so there only the buffer mixes.
+        and are mixed in a buffer of ``buffer_rows`` rows (fewer where they would take more than 128 MB), on a
+        second thread. A CSV file is one unit, so there only the buffer mixes.
         """
         check_block_rows(block_rows)
         if self.random_access and self.n_rows <= PERMUTATION_ROWS:
             return self._permuted(block_rows, seed)
-        return mix(self.units(), block_rows, seed=seed, buffer_rows=buffer_rows)
+        room = max(min(buffer_rows, BUFFER_BYTES // self.row_bytes), 1)
+        lanes = max(min(LANES, LANE_BYTES // self.row_bytes), 1)
+        return rebatch(read_ahead(mix(self.units(), seed=seed, buffer_rows=room, lanes=lanes)), block_rows)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that a row takes in a shuffle buffer, roughly."""
+        return 8 * self.schema.event_size
 
     def units(self) -> list[Callable[[], Iterator[Rows]]]:
         """Pieces of the data that can be read independently, in order; the grains of the shuffle."""

@@ -81,8 +81,8 @@ class SparseSource(Source):
             native=self.native,
             n_rows=rows,
             missing=1 - known / (rows * features),
-            minimum=seen.low if np.isfinite(seen.low) or known else None,
-            maximum=seen.high if np.isfinite(seen.high) or known else None,
+            minimum=seen.low if known else None,
+            maximum=seen.high if known else None,
         )
 
     def moments(self) -> Moments:

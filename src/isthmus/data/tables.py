@@ -12,6 +12,7 @@ import numpy as np
 from isthmus.data.columns import codes, kind_of, matrix, numbers
 from isthmus.data.frames import as_table
 from isthmus.data.profile import TableProfile, profiled
+from isthmus.data.readahead import read_ahead
 from isthmus.data.rows import Rows
 from isthmus.data.schema import Native, Schema
 from isthmus.data.shuffling import rebatch, spans
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
     from isthmus.data.moments import Moments
 
-PIECE_ROWS = 65_536
-"""Rows that are read at a time."""
+PIECE_BYTES = 4_000_000
+"""What is read at a time, roughly."""
 
 Unit = tuple[int, Callable[[Sequence[str]], Iterator[Any]]]
 """Number of the first row, and a reader of the named columns that gives tables or record batches."""
@@ -64,6 +65,16 @@ class TableStream(Source):
         kinds = {field.name: kind_of(field.name, field.type, self.name) for field in self.read_schema}
         self._numeric = all(kinds[name] == "numeric" for name in chosen)
         self._text_target = target is not None and kinds[target] == "categorical"
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of a row in a shuffle buffer, roughly."""
+        return 8 * len(self.read_names)
+
+    @property
+    def piece_rows(self) -> int:
+        """Rows that are read at a time."""
+        return max(min(PIECE_BYTES // self.row_bytes, 65_536), 64)
 
     @abstractmethod
     def _units(self) -> list[Unit]:
@@ -120,8 +131,8 @@ class TableStream(Source):
         for _, read in self._units():
             yield from read(names)
 
-    def _rows(self, unit: Unit, *, dense: bool) -> Iterator[Rows]:
-        """A unit's rows; ``dense`` gives arrays instead of tables."""
+    def _rows(self, unit: Unit) -> Iterator[Rows]:
+        """A unit's rows; arrays where every column is numeric, which are several times faster to work on."""
         import pyarrow as pa
 
         row, read = unit
@@ -129,20 +140,21 @@ class TableStream(Source):
             labels = self._coded(piece) if self.target is not None else None
             index = np.arange(row, row + piece.num_rows)
             row += piece.num_rows
-            if dense:
+            if self._numeric:
                 yield Rows(matrix(piece, self.column_names, index), index, labels, self.column_names)
                 continue
             table = pa.Table.from_batches([piece]) if isinstance(piece, pa.RecordBatch) else piece
             yield Rows(table.select(self.column_names), index, labels)
 
     def blocks(self, block_rows: int) -> Iterator[Rows]:
-        """All rows in order, as Arrow tables."""
+        """All rows in order: arrays with names where every column is numeric, else Arrow tables."""
         check_block_rows(block_rows)
-        return rebatch((rows for unit in self._units() for rows in self._rows(unit, dense=False)), block_rows)
+        pieces = (rows for unit in self._units() for rows in self._rows(unit))
+        return rebatch(pieces if self.random_access else read_ahead(pieces), block_rows)
 
     def units(self) -> list[Callable[[], Iterator[Rows]]]:
-        """The grains of the shuffle; rows are arrays where every column is numeric, which are faster to mix."""
-        return [partial(self._rows, unit, dense=self._numeric) for unit in self._units()]
+        """The grains of the shuffle."""
+        return [partial(self._rows, unit) for unit in self._units()]
 
 
 class TableSource(TableStream):
@@ -183,13 +195,15 @@ class TableSource(TableStream):
         return int(self.table.num_rows)
 
     def _units(self) -> list[Unit]:
-        return [(start, partial(self._read, start, stop)) for start, stop in spans(self.n_rows, PIECE_ROWS)]
+        return [
+            (start, partial(self._read, start, stop)) for start, stop in spans(self.n_rows, self.piece_rows)
+        ]
 
     def _read(self, start: int, stop: int, names: Sequence[str]) -> Iterator[Any]:
         yield self.table.select(list(names)).slice(start, stop - start)
 
-    def _rows(self, unit: Unit, *, dense: bool) -> Iterator[Rows]:
-        for rows in super()._rows(unit, dense=dense):
+    def _rows(self, unit: Unit) -> Iterator[Rows]:
+        for rows in super()._rows(unit):
             if rows.labels is None and self.labels is not None:
                 rows.labels = self.labels[rows.index]
             yield rows

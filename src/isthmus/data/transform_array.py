@@ -56,12 +56,13 @@ class ArrayTransform(Transform):
                 raise wrong_shape(array.shape, shape)
             laid_out = array
         else:
-            if array.ndim == 3:
-                array = array[..., None]
             channels, height, width = self.event.shape
-            if array.shape[1:] != (height, width, channels):
+            if (
+                array.shape[1:] != shape
+                and array.shape[1:] != (height, width, channels)[: 2 if channels == 1 else 3]
+            ):
                 raise wrong_shape(array.shape, shape)
-            laid_out = np.moveaxis(array, 3, 1)
+            laid_out = np.moveaxis(array.reshape(-1, height, width, channels), 3, 1)
         if self.schema.dtype == "uint8" and self.schema.white is not None:
             self._check_white(laid_out, index)
         return laid_out
@@ -116,7 +117,6 @@ class ArrayTransform(Transform):
             for row in range(height)
             for column in range(width)
         ]
-
 
 
 def as_model_array(values: Any) -> NDArray[Any]:

@@ -91,4 +91,3 @@ class SparseTransform(Transform):
     def feature_names(self) -> list[str]:
         """``x0``, ``x1``, ..."""
         return [f"x{place}" for place in range(self.schema.shape[0])]
-

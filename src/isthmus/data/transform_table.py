@@ -80,6 +80,8 @@ class TableTransform(Transform):
         import torch
 
         values, index, columns = unwrap(rows)
+        if columns and len(self._numeric) < len(self.schema.columns):
+            values = _framed(values, columns)
         if is_frame(values):
             table = self._checked(as_table(values))
             x, mask = self._numbers(matrix(table, [column.name for column in self._numeric], index), index)
@@ -93,23 +95,26 @@ class TableTransform(Transform):
 
     def _checked(self, table: pa.Table) -> pa.Table:
         """The table, with all of the model's columns."""
+        import pyarrow as pa
+
         have = set(table.column_names)
         gone = [name for name in self.schema.names if name not in have]
         extra = [name for name in table.column_names if name not in set(self.schema.names)]
         if gone:
-            near = nearest(gone[0], extra)
-            hint = (
-                f"did you rename it to {near!r}?"
-                if near
-                else "add it (empty where it is unknown), or fit anew."
-            )
-            raise SchemaError(f"the data lack column {_named(gone)} that this model was trained on: {hint}")
+            raise _lacking(gone, extra)
         if extra:
             warnings.warn(
                 f"the data have column {_named(extra)} that this model was not trained on: not used.",
                 ExtraColumnWarning,
                 stacklevel=4,
             )
+        for column in (self._numeric[place] for place in self._never):
+            known = table.column(column.name)
+            if known.null_count < len(known):
+                _warn_never(column)
+                table = table.set_column(
+                    table.column_names.index(column.name), column.name, pa.nulls(len(known), pa.float64())
+                )
         return table
 
     def _array(self, values: Any, columns: tuple[str, ...]) -> NDArray[Any]:
@@ -124,7 +129,7 @@ class TableTransform(Transform):
         if columns and columns != self.schema.names:
             gone = [name for name in self.schema.names if name not in columns]
             if gone:
-                raise SchemaError(f"the data lack column {_named(gone)} that this model was trained on.")
+                raise _lacking(gone, [name for name in columns if name not in self.schema.names])
             array = array[:, [columns.index(name) for name in self.schema.names]]
         if array.ndim != 2 or array.shape[1] != len(self._numeric):
             raise wrong_shape(array.shape, (len(self._numeric),))
@@ -134,11 +139,7 @@ class TableTransform(Transform):
         """Model space of the numeric columns (n, numeric columns), and its mask."""
         for place in self._never:
             if not np.isnan(values[:, place]).all():
-                warnings.warn(
-                    f"column {self._numeric[place].name!r} has values, training knew none: they count as unknown.",
-                    UnseenLevelWarning,
-                    stacklevel=4,
-                )
+                _warn_never(self._numeric[place])
                 values = values.astype(np.float64)
                 values[:, place] = np.nan
         return self.affine.forward(
@@ -190,9 +191,34 @@ class TableTransform(Transform):
         ]
 
 
+def _framed(values: NDArray[Any], columns: tuple[str, ...]) -> pa.Table:
+    """Named columns of numbers as a table, for a model that has levels: whole numbers as integers, NaN as null."""
+    import pyarrow as pa
+
+    arrays = []
+    for place in range(len(columns)):
+        array = pa.array(values[:, place], from_pandas=True)
+        whole = np.isfinite(values[:, place]) & (values[:, place] % 1 == 0)
+        arrays.append(array.cast(pa.int64()) if (whole | np.isnan(values[:, place])).all() else array)
+    return pa.Table.from_arrays(arrays, names=list(columns))
+
+
+def _lacking(gone: list[str], extra: list[str]) -> SchemaError:
+    near = nearest(gone[0], extra)
+    hint = f"did you rename it to {near!r}?" if near else "add it (empty where it is unknown), or fit anew."
+    return SchemaError(f"the data lack column {_named(gone)}, which this model was trained on: {hint}")
+
 
 def _named(names: list[str]) -> str:
     return ", ".join(map(repr, names[:5])) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+
+
+def _warn_never(column: ColumnSchema) -> None:
+    warnings.warn(
+        f"column {column.name!r} has values, training knew none of it: they count as unknown.",
+        UnseenLevelWarning,
+        stacklevel=5,
+    )
 
 
 def _warn_unseen(column: ColumnSchema, strange: list[str]) -> None:

@@ -8,7 +8,7 @@ import tempfile
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -36,6 +36,9 @@ class Writer(ABC):
     @abstractmethod
     def finish(self) -> None:
         """Write what can only be written at the end. The file itself is closed by who opened it."""
+
+    def abandon(self) -> None:  # noqa: B027 (nothing to do for most)
+        """Let go of whatever is open, after a fault. The file is going to be removed."""
 
 
 class _NumpyWriter(Writer):
@@ -103,6 +106,10 @@ class _ZipWriter(Writer):
                 member.write(piece)
         self._aside.close()
 
+    def abandon(self) -> None:
+        """See :class:`Writer`."""
+        self._aside.close()
+
 
 class _TableWriter(Writer):
     """``.parquet`` and ``.csv``: arrays become columns, one a number of the row."""
@@ -129,6 +136,11 @@ class _TableWriter(Writer):
         """Close the library's writer."""
         if self._inner is not None:
             self._inner.close()
+
+    def abandon(self) -> None:
+        """See :class:`Writer`. Arrow writes its footer on closing, which the same fault may prevent."""
+        with suppress(OSError, ValueError):
+            self.finish()
 
 
 class _ParquetWriter(_TableWriter):
@@ -206,11 +218,15 @@ def writer(
             with os.fdopen(handle, "wb+") as file:
                 # The name lets the writers put their own temporary files on the same disk.
                 out = _WRITERS[path.suffix.lower()](_Named(file, aside), names=names)  # type: ignore[arg-type]
-                yield out
-                out.finish()
+                try:
+                    yield out
+                    out.finish()
+                except BaseException:
+                    out.abandon()
+                    raise
                 file.flush()
                 os.fsync(file.fileno())
-            os.chmod(aside, 0o666 & ~_umask())
+            Path(aside).chmod(0o666 & ~_umask())
             os.replace(aside, path)
             _sync_folder(path.parent)
         except BaseException:

@@ -49,5 +49,13 @@ class BinaryCrossEntropy(Loss):
             entries = entries * mask
         return entries.flatten(1).sum(1)
 
+    def with_gradient(
+        self, output: Tensor, x: Tensor, *, mask: Tensor | None, event: Event, state: nn.Module | None
+    ) -> tuple[Tensor, Tensor]:
+        gradient = torch.sigmoid(output) - x
+        if mask is not None:
+            gradient = gradient * mask
+        return self(output, x, mask=mask, event=event, state=state), gradient
+
     def mean(self, output: Tensor, *, event: Event) -> Tensor:
         return torch.sigmoid(output)

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+import torch
+
 from isthmus.spec import Spec
 
 if TYPE_CHECKING:
@@ -45,6 +47,19 @@ class Loss(Spec, ABC):
         self, output: Tensor, x: Tensor, *, mask: Tensor | None, event: Event, state: nn.Module | None
     ) -> Tensor:
         """output (batch, *output_shape), x (batch, *event) -> (batch,) nats, summed over known entries."""
+
+    def with_gradient(
+        self, output: Tensor, x: Tensor, *, mask: Tensor | None, event: Event, state: nn.Module | None
+    ) -> tuple[Tensor, Tensor]:
+        """What the call gives, (batch,), and the gradient of its sum by the output, (batch, *output_shape).
+
+        By automatic differentiation here; losses whose gradient is simpler than their value write it out.
+        """
+        with torch.enable_grad():
+            leaf = output.detach().requires_grad_()
+            nats = self(leaf, x, mask=mask, event=event, state=state)
+            (gradient,) = torch.autograd.grad(nats.sum(), leaf)
+        return nats.detach(), gradient
 
     @abstractmethod
     def mean(self, output: Tensor, *, event: Event) -> Tensor:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 from isthmus.losses.loss import Loss
 
 if TYPE_CHECKING:
@@ -29,6 +31,14 @@ class SquaredError(Loss):
         if mask is not None:
             squares = squares * mask
         return squares.flatten(1).sum(1) * 0.5
+
+    def with_gradient(
+        self, output: Tensor, x: Tensor, *, mask: Tensor | None, event: Event, state: nn.Module | None
+    ) -> tuple[Tensor, Tensor]:
+        gradient = output - x
+        if mask is not None:
+            gradient = gradient * mask
+        return torch.linalg.vector_norm(gradient, dim=1).square_().mul_(0.5), gradient
 
     def mean(self, output: Tensor, *, event: Event) -> Tensor:
         return output

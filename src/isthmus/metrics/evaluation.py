@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any
 
 from isthmus.metrics.baselines import Baselines
 from isthmus.metrics.reconstruction import Reconstruction, ReconstructionMeter
 from isthmus.metrics.rows import as_known, as_rows
 from isthmus.metrics.worst import Worst
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 
 class Evaluation:

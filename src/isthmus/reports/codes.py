@@ -48,7 +48,7 @@ def code_map(codes: Array, labels: Array | None) -> CodeMap:
     if share is None:
         axes.set(xlabel="code 1", ylabel="code 2" if code_size == 2 else "")
     else:
-        axes.set(xlabel="direction 1", ylabel="direction 2", xticklabels=[], yticklabels=[])
+        axes.set(xlabel="direction 1", ylabel="direction 2", xticks=[], yticks=[])
     if code_size == 1:
         axes.set(yticks=[])
     return CodeMap(svg.to_svg(figure, name="codes"), len(kept), n, share, code_size, note)
@@ -97,7 +97,7 @@ def _draw(figure: Figure, axes: Axes, places: Array, labels: Array | None) -> st
         text = level if len(level) <= 18 else level[:17] + "…"
         axes.text(middle[0], middle[1], text, color=svg.TAG, ha="center", va="center", fontsize=13)
     other = f" The {len(levels) - most} rarer ones are gray." if rest.any() else ""
-    return f"Colors and names are the labels; only parts that ask for labels train on them.{other}"
+    return f"Colors and names are the labels, which training does not see unless a part asks for them.{other}"
 
 
 def _natural(level: str) -> tuple[int, float, str]:

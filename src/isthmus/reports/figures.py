@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from isthmus.reports import svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
 Array = npt.NDArray[Any]
 
@@ -76,8 +78,9 @@ def error_distribution(errors: Mapping[str, Array]) -> str:
     """Histograms of per-sample errors of the predictors on one logarithmic axis, medians marked."""
     figure = svg.new_figure()
     axes = svg.plain_axes(figure)
-    finite = {name: value[np.isfinite(value) & (value > 0)] for name, value in errors.items()}
-    finite = {name: value for name, value in finite.items() if name in PREDICTORS and len(value)}
+    known = {name: np.asarray(errors[name]) for name in PREDICTORS if name in errors}
+    finite = {name: value[np.isfinite(value) & (value > 0)] for name, value in known.items()}
+    finite = {name: value for name, value in finite.items() if len(value)}
     low = min(float(value.min()) for value in finite.values())
     high = max(float(value.max()) for value in finite.values())
     count = int(np.clip(2 * min(len(value) for value in finite.values()) ** 0.4, 8, 60))
@@ -92,7 +95,9 @@ def error_distribution(errors: Mapping[str, Array]) -> str:
         top = shares[max(place, 0)]
         axes.plot([middle, middle], [0, top], color=color, linestyle=dashes, linewidth=1.2)
     axes.set_xscale("log")
-    axes.set_ylim(bottom=0)
+    _plain_ticks(axes.xaxis, few=high / low > 300)
+    axes.set_ylim(0, axes.get_ylim()[1] * 1.04)
+    axes.tick_params(axis="x", pad=6)
     axes.set_xlabel("mean squared error of a sample")
     axes.set_ylabel("share of samples, %")
     _legend(axes)
@@ -113,27 +118,23 @@ def error_map(per_feature: Array) -> str:
     return svg.to_svg(figure, name="pixels")
 
 
-def profiles(originals: Array, reconstructions: Array, pca: Array | None, *, name: str) -> str:
-    """Vectors as curves over their features, one panel a sample: data, autoencoder, PCA."""
-    count = len(originals)
-    figure = svg.new_figure(height=1.15 * count + 0.5)
-    grid = figure.add_gridspec(count, 1)
-    places = np.arange(originals.shape[1])
-    for row in range(count):
-        axes = figure.add_subplot(grid[row], facecolor="none")
-        for side in axes.spines.values():
-            side.set_visible(False)
-        axes.tick_params(length=0, labelcolor=svg.SOFT, labelsize=9, labelbottom=row == count - 1)
-        axes.grid(axis="y", color=svg.LINE, linewidth=0.8)
-        axes.plot(places, originals[row], color=svg.MEAN, linewidth=2.6, alpha=0.55, label="data")
-        axes.plot(places, reconstructions[row], color=svg.MODEL, linewidth=1.4, label="autoencoder")
-        if pca is not None:
-            axes.plot(places, pca[row], color=svg.PCA, linestyle="--", linewidth=1.2, label="PCA")
-        if row == 0:
-            _legend(axes, columns=3, anchor=(0.0, 1.0))
-    axes.set_xlabel("feature")
-    axes.xaxis.label.set(color=svg.SOFT, fontsize=11)
+def profile(original: Array, reconstruction: Array, pca: Array | None, *, name: str) -> str:
+    """One vector as a curve over its features: data, autoencoder, PCA."""
+    figure = svg.new_figure(height=1.9)
+    axes = svg.plain_axes(figure)
+    axes.spines["bottom"].set_visible(False)
+    places = np.arange(len(original))
+    axes.plot(places, original, color=svg.MEAN, linewidth=3.2, alpha=0.5)
+    axes.plot(places, reconstruction, color=svg.MODEL, linewidth=1.6)
+    if pca is not None:
+        axes.plot(places, pca, color=svg.PCA, linestyle="--", linewidth=1.3)
+    _whole_epochs(axes, label="")
     return svg.to_svg(figure, name=name)
+
+
+def has_curves(history: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a history holds a loss to draw."""
+    return any(len(_curve(history, key)[1]) for key in ("loss", "validation_loss"))
 
 
 # Ten colors told apart with any color vision, on light and dark ground (Petroff, 2021, arXiv:2107.02270).
@@ -147,30 +148,36 @@ def _curve(history: Sequence[Mapping[str, Any]], key: str) -> tuple[Array, Array
     pairs = [
         (float(epoch.get("epoch", place + 1)), float(epoch[key]))
         for place, epoch in enumerate(history)
-        if isinstance(epoch.get(key), int | float) and np.isfinite(epoch[key])
+        if isinstance(epoch.get(key), Real) and np.isfinite(epoch[key])
     ]
     table = np.array(pairs, dtype=np.float64).reshape(-1, 2)
     return table[:, 0], table[:, 1]
 
 
-def _whole_epochs(axes: Axes) -> None:
+def _whole_epochs(axes: Axes, *, label: str = "epoch") -> None:
+    """Ticks at whole numbers along the lower axis."""
     from matplotlib.ticker import MaxNLocator
 
     axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
-    axes.set_xlabel("epoch")
+    axes.set_xlabel(label)
 
 
 def _scale(axes: Axes, curves: Sequence[Array]) -> None:
     """A logarithmic axis where the values are positive and span a large factor; few, plain tick labels."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
     values = np.concatenate(curves) if curves else np.ones(1)
     if values.min() <= 0 or values.max() / values.min() < _LOG_FROM:
         return
     axes.set_yscale("log")
-    axes.yaxis.set_major_locator(LogLocator(base=10, subs=(1.0, 2.0, 5.0), numticks=8))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
+    _plain_ticks(axes.yaxis, few=values.max() / values.min() > 1000)
+
+
+def _plain_ticks(axis: Axis, *, few: bool) -> None:
+    """Ticks of a logarithmic axis at powers of ten, and at 2 and 5 between unless ``few``, as plain numbers."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    axis.set_major_locator(LogLocator(base=10, subs=(1.0,) if few else (1.0, 2.0, 5.0), numticks=9))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
 
 
 def _legend(axes: Axes, *, columns: int = 3, anchor: tuple[float, float] = (0.0, 1.0)) -> None:

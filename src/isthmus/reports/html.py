@@ -9,11 +9,11 @@ from string import Template
 import numpy as np
 
 from isthmus.reports import codes, figures, pictures, tables
-from isthmus.reports.data import ReportData, Samples
+from isthmus.reports.data import Array, ReportData, Samples
 from isthmus.reports.tables import escaped
 from isthmus.reports.words import explained, headline, number, percent, sentences
 
-_CURVE_SAMPLES = 5
+_CURVE_SAMPLES = 6
 _PROFILE_FEATURES = 24  # vectors with more features are drawn as curves, shorter ones as tables
 
 
@@ -40,6 +40,7 @@ def _summary(data: ReportData) -> str:
     if evaluation is None:
         return ""
     return (
+        "<span class='pill-title'><span class='long'>variance </span>explained</span>"
         f"<span class='pill model'>autoencoder <b>{percent(explained(evaluation))}</b></span>"
         f"<span class='pill pca'>PCA <b>{percent(explained(evaluation, 'pca'))}</b></span>"
     )
@@ -49,36 +50,50 @@ def _lead(data: ReportData) -> str:
     evaluation = data.evaluation
     if evaluation is None:
         return ""
-    text = " ".join(escaped(sentence) for sentence in sentences(data))
+    text = _unbroken(" ".join(escaped(sentence) for sentence in sentences(data)))
+    verdict = _unbroken(escaped(headline(evaluation)))
     return (
-        f"<section class='lead'><div><p class='verdict'>{escaped(headline(evaluation))}</p><p>{text}</p></div>"
+        f"<section class='lead'><div><p class='verdict'>{verdict}</p><p>{text}</p></div>"
         "<div><p class='over'>Squared error a sample, shorter is better</p>"
         f"{tables.comparison_bars(evaluation)}</div></section>"
     )
+
+
+def _unbroken(text: str) -> str:
+    """Numbers and their percent signs stay on one line."""
+    return text.replace(" %", "&nbsp;%")
 
 
 def _cards(data: ReportData) -> Iterator[tuple[str, str, str]]:
     """Anchor, short name and HTML of every section that has something to show."""
     if data.samples is not None and len(data.samples):
         yield "samples", "Samples", _samples_card(data, data.samples)
-    if data.history:
-        yield "learning", "Learning", _learning_card(data)
-    if _has_spread_errors(data):
-        yield "errors", "Errors", _errors_card(data)
-    if data.codes is not None and len(data.codes) > 1:
-        yield "codes", "Codes", _codes_card(data)
-    if data.per_feature is not None and np.isfinite(data.per_feature).any():
-        yield "features", "Features", _features_card(data)
+    halves = list(_half_cards(data))
+    yield from halves
+    narrow = sum("class='card wide'" not in card for _, _, card in halves) % 2 == 1
+    if data.evaluation is not None and narrow:  # beside the last half card, where a gap would be
+        yield "numbers", "Numbers", _numbers_card(data, wide=False)
     if data.worst is not None and len(data.worst):
         yield "worst", "Worst", _worst_card(data, data.worst)
-    if data.evaluation is not None:
-        yield "numbers", "Numbers", _numbers_card(data)
+    if data.evaluation is not None and not narrow:
+        yield "numbers", "Numbers", _numbers_card(data, wide=True)
     if data.facts:
         yield "facts", "Facts", _card("facts", "How it was made", tables.facts_table(data.facts), wide=True)
 
 
+def _half_cards(data: ReportData) -> Iterator[tuple[str, str, str]]:
+    if figures.has_curves(data.history):
+        yield "learning", "Learning", _learning_card(data)
+    if _has_spread_errors(data):
+        yield "errors", "Errors", _errors_card(data)
+    if data.codes is not None and len(data.codes) > 1:
+        yield "codes", "Codes", _codes_card(data, data.codes)
+    if data.per_feature is not None and np.isfinite(data.per_feature).any():
+        yield "features", "Features", _features_card(data, data.per_feature)
+
+
 def _card(anchor: str, title: str, body: str, caption: str = "", *, wide: bool = False) -> str:
-    text = f"<figcaption>{caption}</figcaption>" if caption else ""
+    text = f"<figcaption>{_unbroken(caption)}</figcaption>" if caption else ""
     shape = "card wide" if wide else "card"
     return f"<section class='{shape}' id='{anchor}'><h2>{title}</h2><figure>{body}{text}</figure></section>"
 
@@ -91,21 +106,34 @@ def _draw(data: ReportData, samples: Samples, name: str) -> str:
     """Samples the way their kind is looked at."""
     if data.kind == "image":
         return pictures.image_strip(samples, limits=data.data_range)
-    if data.kind == "vector" and samples.originals.shape[1] > _PROFILE_FEATURES:
-        kept = slice(0, _CURVE_SAMPLES)
-        pca = None if samples.pca is None else samples.pca[kept]
-        drawing = figures.profiles(samples.originals[kept], samples.reconstructions[kept], pca, name=name)
-        rows = (
-            samples.rows[kept] if samples.rows is not None else np.arange(min(len(samples), _CURVE_SAMPLES))
-        )
-        return _plot(
-            drawing, "data, autoencoder and PCA over the features of rows " + ", ".join(map(str, rows))
-        )
+    if _as_curves(data, samples):
+        return _profiles(samples, name)
     return tables.sample_cards(samples, data.feature_names)
 
 
+def _as_curves(data: ReportData, samples: Samples) -> bool:
+    return data.kind == "vector" and samples.originals.shape[1] > _PROFILE_FEATURES
+
+
+def _profiles(samples: Samples, name: str) -> str:
+    """Every vector as curves over its features, with one legend for all."""
+    pca = "" if samples.pca is None else "<span class='pill dashed pca'>PCA</span>"
+    panels = ""
+    for place in range(min(len(samples), _CURVE_SAMPLES)):
+        restored = None if samples.pca is None else samples.pca[place]
+        drawing = figures.profile(
+            samples.originals[place], samples.reconstructions[place], restored, name=f"{name}{place}"
+        )
+        head = tables.sample_head(samples, place)
+        panels += (
+            f"<div><h3>{head}</h3>{_plot(drawing, 'values over the features, and what came back')}</div>"
+        )
+    legend = f"<span class='pill mean'>data</span><span class='pill model'>autoencoder</span>{pca}"
+    return f"<p class='legend'>{legend}</p><div class='profiles'>{panels}</div>"
+
+
 def _left_out(data: ReportData, samples: Samples) -> str:
-    if data.kind == "image" or (data.kind == "vector" and samples.originals.shape[1] > _PROFILE_FEATURES):
+    if data.kind == "image" or _as_curves(data, samples):
         return ""
     hidden = tables.hidden_columns(samples)
     return f" {hidden} further columns are not shown." if hidden else ""
@@ -135,9 +163,10 @@ def _learning_card(data: ReportData) -> str:
     body = _plot(figures.learning_curves(data.history), alt)
     names = figures.term_names(data.history)
     if len(names) > 1:
-        body += _plot(figures.term_curves(data.history), "terms of the objective: " + ", ".join(names))
-        caption += ". Below, the terms that add up to the training loss"
-    return _card("learning", "Learning", body, caption + ".")
+        terms = _plot(figures.term_curves(data.history), "terms of the objective: " + ", ".join(names))
+        body = f"<div class='pair'>{body}{terms}</div>"
+        caption += ". Beside it, the terms that add up to the training loss"
+    return _card("learning", "Learning", body, caption + ".", wide=len(names) > 1)
 
 
 def _has_spread_errors(data: ReportData) -> bool:
@@ -145,12 +174,11 @@ def _has_spread_errors(data: ReportData) -> bool:
 
 
 def _errors_card(data: ReportData) -> str:
-    middles = {
-        figures.PREDICTORS[name][2]: number(float(np.median(value)))
-        for name, value in data.errors.items()
-        if name in figures.PREDICTORS
-    }
-    medians = ", ".join(f"{name} {middle}" for name, middle in middles.items())
+    medians = ", ".join(
+        f"{label} {number(float(np.median(data.errors[name])))}"
+        for name, (_, _, label) in figures.PREDICTORS.items()
+        if name in data.errors
+    )
     caption = (
         f"How the error spreads over the samples; upright lines are medians ({medians}). The further left a hill "
         "lies, the better; a long right flank means that some samples are badly served."
@@ -161,10 +189,8 @@ def _errors_card(data: ReportData) -> str:
     return _card("errors", "Error of each sample", drawing, caption)
 
 
-def _codes_card(data: ReportData) -> str:
-    if data.codes is None:
-        return ""
-    drawn = codes.code_map(data.codes.reshape(len(data.codes), -1), data.labels)
+def _codes_card(data: ReportData, values: Array) -> str:
+    drawn = codes.code_map(values.reshape(len(values), -1), data.labels)
     dots = (
         f"{number(drawn.dots)} of {number(drawn.n)} samples"
         if drawn.dots < drawn.n
@@ -185,10 +211,7 @@ def _codes_card(data: ReportData) -> str:
     )
 
 
-def _features_card(data: ReportData) -> str:
-    if data.per_feature is None:
-        return ""
-    errors = data.per_feature
+def _features_card(data: ReportData, errors: Array) -> str:
     if data.kind == "image" and errors.ndim >= 2:
         if errors.ndim == 3:
             errors = np.nanmean(errors, axis=2)
@@ -197,7 +220,8 @@ def _features_card(data: ReportData) -> str:
     flat = errors.reshape(-1)
     spread = None if data.spread_per_feature is None else data.spread_per_feature.reshape(-1)
     body, shown = tables.feature_bars(flat, data.feature_names, spread)
-    caption = f"Mean squared error of the {shown} worst of {number(len(flat))} features, in model units."
+    which = f"the {shown} worst of {number(len(flat))} features" if shown < len(flat) else "every feature"
+    caption = f"Mean squared error of {which}, in model units."
     if spread is not None:
         caption += (
             " The upright mark is the mean's error: a bar that reaches it learned nothing of the feature."
@@ -214,9 +238,9 @@ def _worst_card(data: ReportData, worst: Samples) -> str:
     return _card("worst", "Worst samples", body, caption + _left_out(data, worst), wide=True)
 
 
-def _numbers_card(data: ReportData) -> str:
+def _numbers_card(data: ReportData, *, wide: bool) -> str:
     caption = (
         "Errors in model units (images in [0, 1], tables standardised). Variance is explained against the mean "
         "of the training data; PCA has the same code size and was fitted on the same rows."
     )
-    return _card("numbers", "Numbers", tables.measures_table(data), caption, wide=True)
+    return _card("numbers", "Numbers", tables.measures_table(data), caption, wide=wide)

@@ -64,11 +64,11 @@ def plain_axes(figure: Figure, *, grid: str = "y") -> Axes:
 
 def to_svg(figure: Figure, *, name: str) -> str:
     """The figure as one ``<svg>`` element whose ids begin with ``name``, colors as CSS variables."""
-    import matplotlib
+    from matplotlib import rc_context
 
     buffer = io.StringIO()
     settings: dict[Any, Any] = _SETTINGS
-    with matplotlib.rc_context(settings):
+    with rc_context(settings):
         figure.savefig(
             buffer, format="svg", transparent=True, dpi=160, metadata={"Date": None, "Creator": None}
         )

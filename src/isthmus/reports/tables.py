@@ -108,11 +108,6 @@ def hidden_columns(samples: Samples) -> int:
 
 
 def _card(samples: Samples, place: int, names: Sequence[str]) -> str:
-    head = f"row {int(samples.rows[place])}" if samples.rows is not None else f"sample {place + 1}"
-    if samples.errors is not None:
-        head += f"<small>error {number(float(samples.errors[place]))}</small>"
-    if samples.labels is not None:
-        head += f"<small>label {escaped(samples.labels[place])}</small>"
     rows = ""
     for column in range(min(samples.originals.shape[1], _COLUMNS)):
         name = escaped(names[column]) if column < len(names) else f"{column}"
@@ -125,9 +120,20 @@ def _card(samples: Samples, place: int, names: Sequence[str]) -> str:
         rows += f"<tr><th scope='row' title='{name}'>{name}</th>{cells}</tr>"
     pca = "<th scope='col'>PCA</th>" if samples.pca is not None else ""
     return (
-        f"<table class='sample'><caption>{head}</caption><thead><tr><td></td><th scope='col'>data</th>"
+        f"<table class='sample'><caption>{sample_head(samples, place)}</caption>"
+        "<thead><tr><td></td><th scope='col'>data</th>"
         f"<th scope='col'>autoencoder</th>{pca}</tr></thead><tbody>{rows}</tbody></table>"
     )
+
+
+def sample_head(samples: Samples, place: int) -> str:
+    """What stands above a sample: its row, error and label, as far as they are known."""
+    head = f"row {int(samples.rows[place])}" if samples.rows is not None else f"sample {place + 1}"
+    if samples.errors is not None:
+        head += f"<small>error {number(float(samples.errors[place]))}</small>"
+    if samples.labels is not None:
+        head += f"<small>label {escaped(samples.labels[place])}</small>"
+    return head
 
 
 def _cell(original: Any, restored: Any, key: str) -> str:

@@ -37,6 +37,8 @@ def percent(share: float | None) -> str:
     if share is None or not math.isfinite(share):
         return NONE
     value = 100 * share
+    if value == 0:
+        return "0 %"
     for digits in range(5):
         text = f"{value:.{digits}f}"
         hidden = abs(float(text)) in (0.0, 100.0) and value not in (0.0, 100.0)
@@ -49,6 +51,20 @@ def percent(share: float | None) -> str:
 def times(ratio: float) -> str:
     """A ratio above 1 as people say it."""
     return f"{ratio:.2f}" if ratio < 2 else f"{ratio:.1f}" if ratio < 10 else f"{ratio:,.0f}"
+
+
+def smaller(ratio: float) -> str:
+    """How much smaller the smaller of two errors is, for a ratio above 1: "4.8 % smaller", "2.3 times smaller"."""
+    return f"{percent(1 - 1 / ratio)} smaller" if ratio < 1.2 else f"{times(ratio)} times smaller"
+
+
+def less(ratio: float) -> str:
+    """How much less the smaller of two errors is, for a ratio above 1.
+
+    >>> less(1.05), less(2.31)
+    ('4.8 % less error', '2.3 times less error')
+    """
+    return f"{percent(1 - 1 / ratio)} less error" if ratio < 1.2 else f"{times(ratio)} times less error"
 
 
 def explained(evaluation: Mapping[str, Any], predictor: str = "model") -> float | None:
@@ -79,9 +95,9 @@ def headline(evaluation: Mapping[str, Any]) -> str:
     if not model:
         return "The autoencoder is exact"
     if pca / model >= _TIE:
-        return f"{times(pca / model)} times less error than PCA of the same size"
+        return f"{less(pca / model).capitalize()} than PCA of the same size"
     if model / pca >= _TIE:
-        return f"PCA of the same size wins: {times(model / pca)} times less error"
+        return f"PCA of the same size wins: {less(model / pca)}"
     return "As good as PCA of the same size, not better"
 
 
@@ -112,10 +128,10 @@ def _against_pca(evaluation: Mapping[str, Any], numbers: str) -> str:
     if not pca or not model:
         return f"{other}."
     if pca / model >= _TIE:
-        return f"{other}; the autoencoder's error is {times(pca / model)} times smaller."
+        return f"{other}; the autoencoder's error is {smaller(pca / model)}."
     if model / pca >= _TIE:
         return (
-            f"{other}; its error is {times(model / pca)} times smaller than the autoencoder's, so the layers do "
+            f"{other}; its error is {smaller(model / pca)} than the autoencoder's, so the layers do "
             "not pay yet: train longer, at another rate, or with other widths."
         )
     return f"{other}: the errors are equal within 2 %, so the layers gain nothing over a linear map here."

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -53,13 +55,14 @@ class Devices:
         self.precision = precision
         kind, _, number = device.partition(":")
         devices: Any = [int(number)] if number else (local_processes() if self.count > 1 else 1)
-        self._fabric = Fabric(
-            accelerator={"cuda": "gpu"}.get(kind, kind),
-            devices=devices,
-            num_nodes=max(1, self.count // local_processes()),
-            strategy="ddp" if self.count > 1 else "auto",
-            precision="bf16-mixed" if precision == "bfloat16" else "32-true",
-        )
+        with _quiet("lightning_fabric"):
+            self._fabric = Fabric(
+                accelerator={"cuda": "gpu"}.get(kind, kind),
+                devices=devices,
+                num_nodes=max(1, self.count // local_processes()),
+                strategy="ddp" if self.count > 1 else "auto",
+                precision="bf16-mixed" if precision == "bfloat16" else "32-true",
+            )
         if self.count > 1:
             self._fabric.launch()
         self.rank: int = self._fabric.global_rank
@@ -73,7 +76,7 @@ class Devices:
     def autocast(self) -> AbstractContextManager[Any]:
         """What the forward pass runs in."""
         if self.precision == "bfloat16" and self.count == 1:
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+            return self._fabric.autocast()
         return nullcontext()
 
     def backward(self, loss: Tensor) -> None:
@@ -99,3 +102,15 @@ class Devices:
         """Wait for the other processes."""
         if self.count > 1:
             self._fabric.barrier()
+
+
+@contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Keep a library's remarks about its own settings out of our messages."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)

@@ -19,11 +19,12 @@ from torch import Tensor, nn
 
 from isthmus import registry
 from isthmus.errors import NonFiniteError, ParameterError
-from isthmus.objective import Objective, total
+from isthmus.objective import Objective
 from isthmus.training import guard
 from isthmus.training.devices import Devices, local_processes, resolve_device
 from isthmus.training.precision import choose
 from isthmus.training.state import Position, Tensors, load_state, save_state
+from isthmus.training.steps import fastest
 from isthmus.training.threads import share, threads
 from isthmus.training.watching import Plan, Silent, Watcher
 from isthmus.types import Context
@@ -122,13 +123,16 @@ class _Trainer:
         batch = self.feed.sample(INITIAL_ROWS) if initial.needs_data else None
         initial(self.network, batch=batch, generator=generator)
         self.objective = Objective(self.network)
-        self.wrapped = devices.wrap(self.objective)
-        self.parameters = [parameter for parameter in self.objective.parameters() if parameter.requires_grad]
+        wrapped = devices.wrap(self.objective)
+        self.wrapped = wrapped
+        self.make_gradients = fastest(self.network, wrapped, devices)
         optimizer = resolved(training.optimizer, "training.optimizers")
         self.schedule = resolved(training.schedule, "training.schedules")
         rate = training.learning_rate or optimizer.peak_learning_rate
         named = [(name, value) for name, value in self.network.named_parameters() if value.requires_grad]
-        self.optimizer: torch.optim.Optimizer = optimizer.build(named, learning_rate=rate)
+        trained = self.make_gradients.trained(named, optimizer.elementwise)
+        self.parameters = [parameter for _, parameter in trained]
+        self.optimizer: torch.optim.Optimizer = optimizer.build(trained, learning_rate=rate)
         for group in self.optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
         torch.manual_seed(self.seed + 1 + devices.rank)
@@ -140,6 +144,7 @@ class _Trainer:
             self._restore_terms()
         elif training.averaging:
             self.tensors.average.update({name: value.detach().clone() for name, value in named})
+        self.running = [dict(named)[name].detach() for name in self.tensors.average]
         self.snapshot = _copied(self.network)
         self.watcher.started(
             Plan(
@@ -224,16 +229,10 @@ class _Trainer:
         factor = self.schedule.factor(context.progress)
         for group in self.optimizer.param_groups:
             group["lr"] = group["initial_lr"] * factor
-        with self.devices.autocast():
-            terms = self.wrapped(batch, context)
-        summed = total(terms)
-        # Averaged over processes later, so each counts its rows' share of the global batch.
-        loss = summed.mean() if self.devices.count == 1 else summed.sum() * (self.devices.count / rows)
+        terms, loss = self.make_gradients.forward(batch, context, rows)
         if not guard.is_finite(loss, self.position.step):
             self._stop_non_finite(batch, context)
-        for parameter in self.parameters:
-            parameter.grad = None
-        self.devices.backward(loss)
+        self.make_gradients.backward(loss)
         if self.training.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.training.gradient_clip)
         self.optimizer.step()
@@ -257,12 +256,7 @@ class _Trainer:
         done = self.position.epoch * self.feed.steps + self.position.step
         # Younger means remember less, so that the first weights are soon forgotten.
         memory = min(self.training.averaging, (1.0 + done) / (10.0 + done))
-        parameters = dict(self.network.named_parameters())
-        torch._foreach_lerp_(
-            list(self.tensors.average.values()),
-            [parameters[name].detach() for name in self.tensors.average],
-            1.0 - memory,
-        )
+        torch._foreach_lerp_(list(self.tensors.average.values()), self.running, 1.0 - memory)
 
     def _fold(self) -> None:
         """Add up the rows that have gathered."""

@@ -20,14 +20,14 @@ def choose(network: nn.Module, *, batch_size: int, device: str) -> str:
     if device.startswith("cuda"):
         supported = torch.cuda.is_bf16_supported()
     elif device == "cpu":
-        supported = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and _native_bfloat16()
+        supported = bool(torch.ops.mkldnn._is_mkldnn_bf16_supported()) and native_bfloat16()
     else:
         supported = False
     pays = batch_size >= SMALLEST_BATCH and _typical_width(network) >= SMALLEST_WIDTH
     return "bfloat16" if supported and pays else "float32"
 
 
-def _native_bfloat16() -> bool:
+def native_bfloat16() -> bool:
     """True where products of bfloat16 matrices are one instruction and not an emulation."""
     capabilities = torch.backends.cpu.get_cpu_capability()
     amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from torch import nn
+from torch import Tensor, nn
 
 from isthmus.nn.activations import gain
-from isthmus.training.initial.initial import Initial, weighted_layers
+from isthmus.training.initial.initial import Initial, fans, weighted_layers, zero_bias
 
 if TYPE_CHECKING:
     import torch
@@ -29,7 +29,6 @@ class Kaiming(Initial):
 
     def __call__(self, network: Composition, *, batch: Batch | None, generator: torch.Generator) -> None:
         for layer, activation in weighted_layers(network):
-            fan_in = nn.init._calculate_fan_in_and_fan_out(layer.weight)[0]
-            nn.init.normal_(layer.weight, std=gain(activation) / fan_in**0.5, generator=generator)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
+            fan_in, _ = fans(layer)
+            nn.init.normal_(cast(Tensor, layer.weight), std=gain(activation) / fan_in**0.5, generator=generator)
+            zero_bias(layer)

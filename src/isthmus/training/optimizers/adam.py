@@ -30,6 +30,7 @@ class Adam(Optimizer):
 
     alias = "adam"
     peak_learning_rate = 1e-3
+    elementwise = True
 
     weight_decay: Annotated[float, In("[0, inf)")] = 0.0
     beta1: Annotated[float, In("[0, 1)")] = 0.9

@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 class Optimizer(Spec, ABC):
     """A rule that turns gradients into steps.
 
-    ``peak_learning_rate`` is used where ``Training(learning_rate=None)``.
+    ``peak_learning_rate`` is used where ``Training(learning_rate=None)``. ``elementwise`` says that an entry's
+    step depends on that entry's gradients only, so that all parameters may be given as one flat tensor.
     """
 
     family: ClassVar[str] = "training.optimizers"
     alias: ClassVar[str] = ""
     peak_learning_rate: ClassVar[float]
+    elementwise: ClassVar[bool] = False
 
     @abstractmethod
     def build(

@@ -31,6 +31,7 @@ class SGD(Optimizer):
 
     alias = "sgd"
     peak_learning_rate = 1e-2
+    elementwise = True
 
     momentum: Annotated[float, In("[0, 1)")] = 0.9
     nesterov: bool = True

@@ -1,0 +1,64 @@
+"""``isthmus``: the entry point and its list of commands."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from cyclopts import App, CycloptsError, UnknownCommandError, UnusedCliTokensError
+
+from isthmus import __version__
+from isthmus.cli.apply import decode, encode, reconstruct
+from isthmus.cli.demo import demo
+from isthmus.cli.evaluate import evaluate
+from isthmus.cli.failures import DONE, REFUSED, answer, plain_warnings
+from isthmus.cli.fit import fit
+from isthmus.cli.info import info
+from isthmus.cli.messages import one_line, say
+from isthmus.cli.recipes import recipes
+
+COMMANDS = (demo, fit, evaluate, encode, decode, reconstruct, info, recipes)
+
+app = App(
+    name="isthmus",
+    version=__version__,
+    help="The autoencoder workbench. DATA is a file, a folder or a built-in name such as digits; "
+    "MODEL is a folder that `isthmus fit` wrote.",
+    help_epilogue="`isthmus COMMAND --help` lists the options of a command; --debug shows tracebacks. "
+    "Exit status: 0 done, 2 bad input, 1 a fault of isthmus, 130 interrupted.",
+    help_format="plaintext",
+)
+for command in COMMANDS:
+    app.command(command, sort_key=COMMANDS.index(command))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line; returns its exit status and raises nothing.
+
+    arguments : without the program's name; None takes those of the process.
+    """
+    tokens = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in tokens
+    tokens = [token for token in tokens if token != "--debug"]
+    try:
+        with plain_warnings():
+            app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
+        return DONE
+    except CycloptsError as error:
+        say(_usage(error))
+        return REFUSED
+    except SystemExit as done:
+        return done.code if isinstance(done.code, int) else DONE
+    except BaseException as error:  # noqa: BLE001 (this is where every error ends)
+        return answer(error, debug=debug)
+
+
+def _usage(error: CycloptsError) -> str:
+    """A sentence about a command line that cannot be understood."""
+    chain = tuple(error.command_chain or ())
+    text = one_line(error).rstrip(".")
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        text = f"unexpected {error.unused_tokens[0]!r}"
+    if isinstance(error, UnknownCommandError):
+        text = text.partition(" Available commands")[0].rstrip(".")
+    return f"{text}: see `{' '.join(('isthmus', *chain))} --help`."
