@@ -1,4 +1,4 @@
-"""Modules import modules: never the root package, never a sibling's package, never in a circle.
+"""Nothing imports the root, siblings import each other's modules and never their package, nothing in a circle.
 
 import-linter keeps the layers; this keeps what it has no contract for.
 """
@@ -6,6 +6,8 @@ import-linter keeps the layers; this keeps what it has no contract for.
 import ast
 from collections.abc import Iterator
 from pathlib import Path
+
+PARTS = frozenset({"architectures", "codes", "priors", "losses", "corruptions", "penalties"})
 
 
 def breaches(package: Path) -> Iterator[str]:
@@ -15,13 +17,20 @@ def breaches(package: Path) -> Iterator[str]:
         name = _module(file, package)
         graph[name] = set()
         for line, target, typing_only in _imports(file, package):
-            if target.is_dir() and name != package.name:
+            if target.is_dir() and name != package.name and _is_forbidden(name, target, package):
                 where = file.relative_to(package.parent)
                 yield f"{where}:{line}: imports the package {target.name}, not a module of it"
             elif not typing_only and not target.is_dir():
                 graph[name].add(_module(target, package))
     for circle in _circles(graph):
         yield "modules import each other in a circle: " + ", ".join(circle)
+
+
+def _is_forbidden(importer: str, target: Path, package: Path) -> bool:
+    """Whether ``target`` is the root, the importer's own package, or the family of a sibling part."""
+    own = importer.split(".")[1]
+    wanted = target.relative_to(package).parts[:1]
+    return not wanted or wanted[0] == own or {own, wanted[0]} <= PARTS
 
 
 def _module(file: Path, package: Path) -> str:

@@ -130,11 +130,15 @@ def by_blocks(function: Callable[[Tensor], Tensor], x: Tensor, *, network: nn.Mo
     beside it. With blocks of one size it does not, to the bit. The size is small for large networks, where a
     block of one row would otherwise be dear, and large for small ones, where calls are.
     """
-    size = SMALL_NETWORK_ROWS if sum(map(Tensor.numel, network.parameters())) < SMALL_NETWORK else LARGE_NETWORK_ROWS
+    size = (
+        SMALL_NETWORK_ROWS
+        if sum(map(Tensor.numel, network.parameters())) < SMALL_NETWORK
+        else LARGE_NETWORK_ROWS
+    )
     if not len(x):
         return function(x)
     results = []
-    for block in x.split(size):
+    for block in torch.split(x, size):
         missing = size - len(block)
         filled = torch.cat([block, block.new_zeros(missing, *block.shape[1:])]) if missing else block
         results.append(function(filled)[: len(block)])
@@ -152,7 +156,7 @@ def _needed_layers(encoder: nn.Module, penalties: tuple[Penalty, ...]) -> tuple[
     return tuple(getattr(encoder, "hidden_layers", ()))
 
 
-def _recorder(activations: list[Tensor]):  # type: ignore[no-untyped-def]
+def _recorder(activations: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
     def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
         activations.append(output)
 

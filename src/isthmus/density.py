@@ -5,10 +5,12 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 #: Codes that a density is fitted to; more do not change a mixture of ten.
 LARGEST_SAMPLE = 5_000
@@ -48,7 +50,8 @@ class CodeDensity:
         """(n, code) float32 codes."""
         which = generator.choice(len(self.weights), size=n, p=self.weights / self.weights.sum())
         noise = generator.standard_normal((n, self.means.shape[1]))
-        return (self.means[which] + np.einsum("nij,nj->ni", self.factors[which], noise)).astype(np.float32)
+        drawn = self.means[which] + np.einsum("nij,nj->ni", self.factors[which], noise)
+        return np.asarray(drawn, dtype=np.float32)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Everything as named arrays."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -29,7 +28,7 @@ from isthmus.losses.loss import Loss
 from isthmus.metrics.baselines import BaselineFitter, Baselines
 from isthmus.metrics.evaluation import Evaluation
 from isthmus.penalties.penalty import Penalty
-from isthmus.training.feeding import BLOCK_ROWS, Feed, open_feed
+from isthmus.training.feeding import Feed, block_rows, open_feed
 from isthmus.training.loop import Outcome, train
 from isthmus.training.state import read_seed
 from isthmus.training.training import Training
@@ -43,21 +42,13 @@ if TYPE_CHECKING:
     from isthmus.data.transform import Transform
 
 
-class NotFittedError(IsthmusError, SklearnNotFittedError):
+class NotFittedError(IsthmusError, SklearnNotFittedError):  # type: ignore[misc]
     """A method was called that needs a trained model."""
 
     code = "not-fitted"
 
 
-@dataclass(frozen=True)
-class _Data:
-    """A data set opened for training: rows, how they become tensors, and their labels."""
-
-    source: Source
-    labels: torch.Tensor | None
-
-
-class Autoencoder(TransformerMixin, BaseEstimator):
+class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """An autoencoder composed of five parts, with scikit-learn's interface.
 
     Parameters
@@ -115,8 +106,8 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         super().set_params(**params)
         return self
 
-    def _part(self, name: str, *, event: Event | None = None) -> Any:
-        """The part that a parameter stands for."""
+    def _part(self, name: str) -> Any:
+        """The part that a parameter stands for; a loss that is chosen by the data stays ``auto``."""
         value = getattr(self, name)
         if name == "architecture":
             return Dense() if value is None else value
@@ -124,28 +115,25 @@ class Autoencoder(TransformerMixin, BaseEstimator):
             return Training() if value is None else value
         if name == "code":
             return Deterministic(int(value)) if isinstance(value, int | np.integer) else value
-        if name == "loss" and isinstance(value, str):
-            if value == "auto":
-                levels = event is not None and any(column.kind == "categorical" for column in event.columns)
-                value = "table" if levels else "mse"
+        if name == "loss" and isinstance(value, str) and value != "auto":
             return registry.named("losses", value)()
         return value
 
-    def _parts(self, event: Event) -> tuple[Parts, Training]:
-        """Copies of the five choices and the training, all checked; every bad field is reported together."""
-        wanted: dict[str, tuple[type, ...]] = {
+    def _choices(self) -> dict[str, Any]:
+        """Copies of all parts, checked; every bad field is reported together."""
+        wanted: dict[str, tuple[Any, ...]] = {
             "architecture": (Architecture,),
             "code": (Code,),
             "loss": (Loss,),
             "corruption": (Corruption, type(None)),
             "training": (Training,),
         }
-        found = {name: self._part(name, event=event) for name in wanted}
+        found = {name: self._part(name) for name in wanted}
         found["penalties"] = tuple(self.penalties)
         problems = [
             sentence(f"{name} of Autoencoder", f"one of the {kinds[0].family} parts", found[name])
             for name, kinds in wanted.items()
-            if not isinstance(found[name], kinds)
+            if not isinstance(found[name], kinds) and not (name == "loss" and found[name] == "auto")
         ]
         problems += [
             sentence("penalties of Autoencoder", "penalty parts", item)
@@ -156,9 +144,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
             problems += value.problems() if isinstance(value, spec.Spec) else []
         if problems:
             raise ParameterError(" ".join(problems))
-        copies = {name: spec.clone(value) for name, value in found.items()}
-        training = copies.pop("training")
-        return Parts(**copies), training
+        return {name: spec.clone(value) for name, value in found.items()}
 
     # ------------------------------------------------------------------ fitting
 
@@ -176,31 +162,39 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         Random: from ``random_state``. Raises NonFiniteError when the training diverges; the last good weights
         are kept then and the estimator is fitted with them.
         """
-        source = open_source(X)
-        validation = None if X_val is None else open_source(X_val)
-        transform = fit_transform(source, self.scaling)  # type: ignore[arg-type]
-        parts, training = self._parts(transform.event)
-        problems = list(parts.loss.refusals(transform.low, transform.high))
-        if problems:
-            raise DataError(" ".join(problems))
+        choices = self._choices()
+        training: Training = choices.pop("training")
         seed = self._seed(training)
-        data = self._labelled(source, y)
-        if training.validation_fraction and validation is None:
-            rows, held_out = split_rows(source, training.validation_fraction, seed=seed)
-            feeds = [self._feed(_Data(part, data.labels), transform, training, seed) for part in (rows, held_out)]
-        else:
-            held = [] if validation is None else [self._held_out(validation, y_val, data)]
-            feeds = [self._feed(part, transform, training, seed) for part in (data, *held)]
+        source = open_source(X)
+        labels = self._labels(source, y)
+        held_out = validation_labels = None
+        if X_val is not None:
+            held_out = open_source(X_val)
+            validation_labels = self._validation_labels(held_out, y_val, labels)
+        elif training.validation_fraction:
+            source, held_out = split_rows(source, training.validation_fraction, seed=seed)
+            validation_labels = labels  # rows keep their numbers
+        transform = fit_transform(source, self.scaling)  # type: ignore[arg-type]
+        parts = _parts(choices, transform)
+        feed = _feed(source, transform, labels, training, seed)
+        validation = (
+            None if held_out is None else _feed(held_out, transform, validation_labels, training, seed)
+        )
         network = _built(parts, transform.event, seed)
         try:
             outcome = train(
-                network, feeds[0], training, seed=seed, validation=feeds[1] if len(feeds) > 1 else None, watcher=watcher
+                network,
+                feed,
+                training,
+                seed=seed,
+                validation=validation,
+                watcher=watcher,
             )
         except NonFiniteError as error:
-            if error.outcome is not None:
-                self._finish(source, transform, network, error.outcome, feeds[0], seed)
+            if isinstance(error.outcome, Outcome):
+                self._finish(source, transform, network, error.outcome, feed, seed)
             raise
-        self._finish(source, transform, network, outcome, feeds[0], seed)
+        self._finish(source, transform, network, outcome, feed, seed)
         return self
 
     def _seed(self, training: Training) -> int:
@@ -215,44 +209,43 @@ class Autoencoder(TransformerMixin, BaseEstimator):
             return int(np.random.SeedSequence().generate_state(1)[0]) % 2**31
         return int(check_random_state(self.random_state).randint(2**31 - 1))
 
-    def _labelled(self, source: Source, y: Any) -> _Data:
-        """Labels as tensors: classes become 0, 1, ...; numbers stay numbers."""
+    def _labels(self, source: Source, y: Any) -> torch.Tensor | None:
+        """Labels by row number: classes become 0, 1, ... and are kept in ``classes_``; floats stay numbers."""
         labels = source.labels if y is None else np.asarray(y)
-        for name in ("classes_",):
-            self.__dict__.pop(name, None)
+        self.__dict__.pop("classes_", None)
         if labels is None:
-            return _Data(source, None)
+            return None
         if len(labels) != source.n_rows:
-            raise DataError(f"y has {len(labels)} labels for {source.n_rows} rows of X: pass one label a row.")
+            raise DataError(
+                f"y has {len(labels)} labels for {source.n_rows} rows of X: pass one label a row."
+            )
         if labels.dtype.kind == "f":
-            return _Data(source, torch.as_tensor(labels, dtype=torch.float32))
+            return torch.as_tensor(labels, dtype=torch.float32)
         self.classes_, codes = np.unique(labels, return_inverse=True)
-        return _Data(source, torch.as_tensor(codes.reshape(labels.shape)))
+        return torch.as_tensor(codes.reshape(labels.shape))
 
-    def _held_out(self, source: Source, y: Any, data: _Data) -> _Data:
-        """Validation data with labels in the training data's classes."""
-        labels = source.labels if y is None else np.asarray(y)
-        if labels is None or data.labels is None:
-            return _Data(source, None)
+    def _validation_labels(self, source: Source, y: Any, labels: torch.Tensor | None) -> torch.Tensor | None:
+        """Labels of held-out rows in the training data's classes; None where training has none."""
+        given = source.labels if y is None else np.asarray(y)
+        if given is None or labels is None:
+            return None
         if not hasattr(self, "classes_"):
-            return _Data(source, torch.as_tensor(labels, dtype=torch.float32))
-        unknown = np.setdiff1d(labels, self.classes_)
+            return torch.as_tensor(given, dtype=torch.float32)
+        unknown = np.setdiff1d(given, self.classes_)
         if len(unknown):
-            raise DataError(f"y_val holds {unknown[0]!r}, which y does not: use labels of the training classes.")
-        return _Data(source, torch.as_tensor(np.searchsorted(self.classes_, labels)))
-
-    def _feed(self, data: _Data, transform: Transform, training: Training, seed: int) -> Feed:
-        return open_feed(
-            data.source,
-            transform,
-            labels=data.labels,
-            batch_size=training.batch_size,
-            shuffle=training.shuffle,
-            seed=seed,
-        )
+            raise DataError(
+                f"y_val holds {unknown[0]!r}, which y does not: use labels of the training classes."
+            )
+        return torch.as_tensor(np.searchsorted(self.classes_, given))
 
     def _finish(
-        self, source: Source, transform: Transform, network: Composition, outcome: Outcome, feed: Feed, seed: int
+        self,
+        source: Source,
+        transform: Transform,
+        network: Composition,
+        outcome: Outcome,
+        feed: Feed,
+        seed: int,
     ) -> None:
         """Set the fitted attributes; baselines and the density of the codes take one pass over the data."""
         self.network_ = network
@@ -283,7 +276,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         # Every k-th row, so that sorted data give a density of all of them.
         every = -(-feed.n_rows // LARGEST_SAMPLE)
         seen = 0
-        for batch in feed.in_order(BLOCK_ROWS):
+        for batch in feed.in_order(block_rows(transform.event.size)):
             fitter.update(batch.x, batch.mask)
             sample.append(self._codes(batch.x[(-seen) % every :: every]))
             seen += len(batch)
@@ -300,7 +293,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
     def inverse_transform(self, Z: Any) -> Any:
         """Codes (n, code_size) -> reconstructions in data units, in the training data's form."""
         self._check_fitted()
-        codes = np.asarray(Z, dtype=np.float32)
+        codes = np.array(Z, dtype=np.float32)  # a copy: torch wants to own what it decodes
         if codes.ndim != 2 or codes.shape[1] != self.code_size_:
             raise DataError(
                 f"Z has shape {codes.shape}, this model's codes have {self.code_size_} numbers a row: pass what "
@@ -308,8 +301,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):
             )
         if not np.isfinite(codes).all():
             raise DataError("Z holds NaN or infinity: pass codes that transform gave.")
-        decoded = [self._decoded(codes[start : start + BLOCK_ROWS]) for start in range(0, max(1, len(codes)), BLOCK_ROWS)]
-        return native(self.transform_.inverse(np.concatenate(decoded)), self.schema_.native)
+        return native(self.transform_.inverse(self._decoded(codes)), self.schema_.native)
 
     def reconstruct(self, X: Any) -> Any:
         """X -> its reconstruction in data units, in the form that X came in."""
@@ -337,10 +329,9 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         """(n,) minus the reconstruction loss in nats, over known entries: higher is better."""
         scores = []
         for batch in self.batches(X):
-            network = self.network_
-            output = self._evaluated(lambda rows: network.decode(network.encode(rows).z), batch.x)
+            output = self._evaluated(lambda rows: self.network_.decode(self.network_.encode(rows).z), batch.x)
             with torch.inference_mode():
-                scores.append(-network.nll(output, batch.x, batch.mask).double().cpu().numpy())
+                scores.append(-self.network_.nll(output, batch.x, batch.mask).double().cpu().numpy())
         return np.concatenate(scores)
 
     def score(self, X: Any, y: Any = None) -> float:
@@ -404,10 +395,13 @@ class Autoencoder(TransformerMixin, BaseEstimator):
         self._check_fitted()
         source = self._opened(X)
         device = self._device()
-        for rows in source.blocks(BLOCK_ROWS):
+        for rows in source.blocks(block_rows(self.event_.size)):
             x, mask = self.transform_.forward(rows)
             yield Batch(
-                x.to(device), None if mask is None else mask.to(device), None, torch.from_numpy(np.asarray(rows.index))
+                x.to(device),
+                None if mask is None else mask.to(device),
+                None,
+                torch.from_numpy(np.asarray(rows.index)),
             )
 
     def _evaluated(self, function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
@@ -455,3 +449,28 @@ def _built(parts: Parts, event: Event, seed: int) -> Composition:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return Composition(parts, event)
+
+
+def _parts(choices: dict[str, Any], transform: Transform) -> Parts:
+    """The five choices with the loss that the data ask for; DataError for data that the loss cannot take."""
+    loss = choices["loss"]
+    if loss == "auto":
+        levels = any(column.kind == "categorical" for column in transform.event.columns)
+        loss = registry.named("losses", "table" if levels else "mse")()
+    problems = list(loss.refusals(transform.low, transform.high))
+    if problems:
+        raise DataError(" ".join(problems))
+    return Parts(**(choices | {"loss": loss}))
+
+
+def _feed(
+    source: Source, transform: Transform, labels: torch.Tensor | None, training: Training, seed: int
+) -> Feed:
+    return open_feed(
+        source,
+        transform,
+        labels=labels,
+        batch_size=training.batch_size,
+        shuffle=training.shuffle,
+        seed=seed,
+    )

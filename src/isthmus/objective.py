@@ -30,7 +30,9 @@ class Objective(nn.Module):
         forward = network(batch, context)
         terms = {RECONSTRUCTION: network.nll(forward.output, batch.x, batch.mask)}
         terms |= forward.encoded.terms
-        for number, (name, penalty) in enumerate(zip(self.penalty_names, network.parts.penalties, strict=True)):
+        for number, (name, penalty) in enumerate(
+            zip(self.penalty_names, network.parts.penalties, strict=True)
+        ):
             if "labels" in penalty.needs and batch.labels is None:
                 raise ParameterError(f"{type(penalty).__name__} needs labels: pass y to fit.")
             if penalty.weight:

@@ -31,7 +31,9 @@ FAMILIES = (
 def modules(folder: str) -> list[str]:
     """Names of the public modules in a folder of the package, sorted."""
     package = importlib.import_module(f"isthmus.{folder}")
-    return sorted(info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_"))
+    return sorted(
+        info.name for info in pkgutil.iter_modules(package.__path__) if not info.name.startswith("_")
+    )
 
 
 @cache
@@ -87,7 +89,9 @@ def resolve(name: str, *, allow: Sequence[str] = ()) -> type:
 def check_allowed(path: str, *, allow: Sequence[str]) -> None:
     """Raise ModelError unless ``path`` is ``package.module:name`` and ``allow`` names its module or one above."""
     module, _, attribute = path.partition(":")
-    if not attribute or not all(piece.isidentifier() for piece in (*module.split("."), *attribute.split("."))):
+    if not attribute or not all(
+        piece.isidentifier() for piece in (*module.split("."), *attribute.split("."))
+    ):
         raise ModelError(f"{path!r} does not name a class: write 'package.module:Class'.")
     if not any(module == name or module.startswith(f"{name}.") for name in allow):
         raise ModelError(
@@ -105,7 +109,9 @@ def foreign(path: str, *, allow: Sequence[str]) -> Any:
         for piece in attribute.split("."):
             value = getattr(value, piece)
     except (ImportError, AttributeError) as error:
-        raise ModelError(f"{path!r} cannot be imported ({error}): put its module on the Python path.") from error
+        raise ModelError(
+            f"{path!r} cannot be imported ({error}): put its module on the Python path."
+        ) from error
     return value
 
 

@@ -38,7 +38,10 @@ def save(model: Autoencoder, path: str | os.PathLike[str], *, overwrite: bool = 
     tensors: dict[str, Tensor] = {
         f"network/{name}": value.detach().cpu() for name, value in model.network_.state_dict().items()
     }
-    for group, arrays in (("baselines", model.baselines_.to_arrays()), ("density", model.density_.to_arrays())):
+    for group, arrays in (
+        ("baselines", model.baselines_.to_arrays()),
+        ("density", model.density_.to_arrays()),
+    ):
         tensors |= {f"{group}/{name}": torch.as_tensor(np.array(value)) for name, value in arrays.items()}
     save_folder(path, document=document, tensors=tensors, overwrite=overwrite)
 
@@ -70,7 +73,9 @@ def load(path: str | os.PathLike[str], *, allow: Sequence[str] = ()) -> Autoenco
         ) from error
 
 
-def _restored(document: dict[str, Any], groups: dict[str, dict[str, Tensor]], allow: Sequence[str]) -> Autoencoder:
+def _restored(
+    document: dict[str, Any], groups: dict[str, dict[str, Tensor]], allow: Sequence[str]
+) -> Autoencoder:
     parameters = {name: spec.from_json(value, allow=allow) for name, value in document["parameters"].items()}
     parts = Parts(**{name: spec.from_json(value, allow=allow) for name, value in document["parts"].items()})
     model = Autoencoder(**parameters)
@@ -88,8 +93,12 @@ def _restored(document: dict[str, Any], groups: dict[str, dict[str, Tensor]], al
         model.classes_ = np.array(document["classes"])
     if transform.schema.columns:
         model.feature_names_in_ = np.array(transform.schema.names, dtype=object)
-    model.baselines_ = Baselines.from_arrays({name: value.numpy() for name, value in groups["baselines"].items()})
-    model.density_ = CodeDensity.from_arrays({name: value.numpy() for name, value in groups["density"].items()})
+    model.baselines_ = Baselines.from_arrays(
+        {name: value.numpy() for name, value in groups["baselines"].items()}
+    )
+    model.density_ = CodeDensity.from_arrays(
+        {name: value.numpy() for name, value in groups["density"].items()}
+    )
     return model
 
 

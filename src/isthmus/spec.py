@@ -60,7 +60,9 @@ def _rule_and_check(annotation: Any) -> tuple[str, typing.Callable[[Any], bool]]
         return "one of " + ", ".join(map(repr, arguments)), lambda value: value in arguments
     if origin in (Union, types.UnionType):
         choices = [_rule_and_check(argument) for argument in arguments]
-        return " or ".join(rule for rule, _ in choices), lambda value: any(check(value) for _, check in choices)
+        return " or ".join(rule for rule, _ in choices), lambda value: any(
+            check(value) for _, check in choices
+        )
     if origin is tuple:
         return _sequence_rule(arguments)
     if origin is dict:
@@ -103,7 +105,11 @@ class SpecMeta(ABCMeta):
     """Reports unknown names and bad values of one construction together."""
 
     def __call__(cls, *args: Any, **kwargs: Any) -> Any:
-        known = {field.name for field in dataclasses.fields(cls)} if dataclasses.is_dataclass(cls) else set(kwargs)
+        known = (
+            {field.name for field in dataclasses.fields(cls)}
+            if dataclasses.is_dataclass(cls)
+            else set(kwargs)
+        )
         unknown = [_unknown_field(cls.__name__, name, known) for name in kwargs if name not in known]
         part = super().__call__(*args, **{name: value for name, value in kwargs.items() if name in known})
         problems = unknown + part.problems()
@@ -153,9 +159,9 @@ class Spec(metaclass=SpecMeta):
         cls.__hash__ = None  # type: ignore[assignment]
 
     def __eq__(self, other: object) -> bool:
-        if type(self) is not type(other):
+        if not isinstance(other, Spec) or type(self) is not type(other):
             return NotImplemented
-        return self._values() == typing.cast(Spec, other)._values()
+        return self._values() == other._values()
 
     def __repr__(self) -> str:
         shown = [
@@ -209,7 +215,8 @@ class Spec(metaclass=SpecMeta):
     def set_params(self, **params: Any) -> Self:
         """Set fields by name, nested ones as ``part__field``; all bad names are reported together."""
         known = {field.name for field in dataclasses.fields(self)}
-        unknown, nested = [], {}
+        unknown: list[str] = []
+        nested: dict[str, dict[str, Any]] = {}
         for name, value in params.items():
             head, _, rest = name.partition("__")
             if head not in known:
@@ -224,7 +231,9 @@ class Spec(metaclass=SpecMeta):
             part = getattr(self, head)
             if not isinstance(part, Spec):
                 raise ParameterError(
-                    sentence(f"{head} of {type(self).__name__}", f"a part to set {', '.join(inner)} of it", part)
+                    sentence(
+                        f"{head} of {type(self).__name__}", f"a part to set {', '.join(inner)} of it", part
+                    )
                 )
             part.set_params(**inner)
         return self

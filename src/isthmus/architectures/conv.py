@@ -9,6 +9,7 @@ from isthmus.architectures.architecture import Architecture
 from isthmus.errors import ParameterError
 from isthmus.nn.activations import SQUASHING
 from isthmus.nn.convolutional import ConvolutionalDecoder, ConvolutionalEncoder, sizes_down
+from isthmus.nn.style import Style, Window
 from isthmus.spec import In
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ class Conv(Architecture):
     stride: Annotated[int, In("[1, inf)")] = 2
     padding: Literal["same", "valid"] = "same"
     upsampling: Literal["transposed", "nearest"] = "transposed"
-    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid", "identity"] = (
-        "relu"
-    )
+    activation: Literal[
+        "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid", "identity"
+    ] = "relu"
     output_activation: Literal["identity", "sigmoid", "tanh", "relu", "softplus"] = "identity"
     normalization: Literal["none", "batch", "layer"] = "none"
     dropout: Annotated[float, In("[0, 1)")] = 0.0
@@ -58,30 +59,32 @@ class Conv(Architecture):
                 f"use Dense, or reshape the data to images."
             )
         if not self.channels:
-            raise ParameterError("channels of Conv must name at least one layer, got (): try channels=(16, 32).")
+            raise ParameterError(
+                "channels of Conv must name at least one layer, got (): try channels=(16, 32)."
+            )
         padding = self.kernel_size // 2 if self.padding == "same" else 0
-        geometry = {"kernel": self.kernel_size, "stride": self.stride, "padding": padding}
-        heights, widths = (sizes_down(size, len(self.channels), **geometry) for size in event_shape[1:])
+        window = Window(self.kernel_size, self.stride, padding)
+        heights, widths = (sizes_down(size, len(self.channels), window) for size in event_shape[1:])
         if min(heights[-1], widths[-1]) < 1:
             raise ParameterError(
                 f"channels of Conv has {len(self.channels)} layers, too many for images of "
                 f"{event_shape[1]} x {event_shape[2]} pixels: use fewer, a smaller stride or padding='same'."
             )
-        style = {
-            "activation": self.activation,
-            "normalization": self.normalization,
-            "dropout": self.dropout,
-            **geometry,
-        }
+        style = Style(self.activation, self.normalization, self.dropout)
         encoder = ConvolutionalEncoder(
-            [event_shape[0], *self.channels], last=(heights[-1], widths[-1]), width=encoder_width, **style
+            [event_shape[0], *self.channels],
+            window,
+            style,
+            last=(heights[-1], widths[-1]),
+            width=encoder_width,
         )
         decoder = ConvolutionalDecoder(
             [*reversed(self.channels), output_shape[0]],
+            window,
+            style,
             sizes=list(zip(reversed(heights), reversed(widths), strict=True)),
             code_size=code_size,
             output_activation=self.output_activation,
             upsampling=self.upsampling,
-            **style,
         )
         return encoder, decoder

@@ -10,6 +10,7 @@ from isthmus.architectures.architecture import Architecture
 from isthmus.errors import ParameterError
 from isthmus.nn.activations import SQUASHING
 from isthmus.nn.dense import DenseChain, Reshape, TransposedLinear, flat_size, linear_layers
+from isthmus.nn.style import Style
 from isthmus.spec import In
 
 if TYPE_CHECKING:
@@ -36,9 +37,9 @@ class Dense(Architecture):
 
     hidden: tuple[Annotated[int, In("[1, inf)")], ...] = (512, 256)
     decoder_hidden: tuple[Annotated[int, In("[1, inf)")], ...] | None = None
-    activation: Literal["relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid", "identity"] = (
-        "relu"
-    )
+    activation: Literal[
+        "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid", "identity"
+    ] = "relu"
     output_activation: Literal["identity", "sigmoid", "tanh", "relu", "softplus"] = "identity"
     tied: bool = False
     normalization: Literal["none", "batch", "layer"] = "none"
@@ -65,12 +66,14 @@ class Dense(Architecture):
             up: list[nn.Module] = [TransposedLinear(layer) for layer in reversed(down)]
             up_widths = [*reversed(self.hidden), flat_size(event_shape)]
         else:
-            mirrored = tuple(reversed(self.hidden)) if self.decoder_hidden is None else tuple(self.decoder_hidden)
+            mirrored = (
+                tuple(reversed(self.hidden)) if self.decoder_hidden is None else tuple(self.decoder_hidden)
+            )
             up_widths = [*mirrored, flat_size(output_shape)]
             up = list(linear_layers([code_size, *up_widths]))
-        style = {"activation": self.activation, "normalization": self.normalization, "dropout": self.dropout}
-        encoder = DenseChain(down, [*self.hidden, encoder_width], **style)
-        decoder = DenseChain(up, up_widths, output_activation=self.output_activation, **style)
+        style = Style(self.activation, self.normalization, self.dropout)
+        encoder = DenseChain(down, [*self.hidden, encoder_width], style)
+        decoder = DenseChain(up, up_widths, style, output_activation=self.output_activation)
         if len(output_shape) > 1:
             decoder.blocks.append(Reshape(output_shape))
         return encoder, decoder

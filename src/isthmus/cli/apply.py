@@ -37,7 +37,9 @@ def encode(
     check_output(out, overwrite=overwrite)
     loaded = opened_model(model, allow=allow)
     names = list(loaded.get_feature_names_out())
-    _written(codes(loaded, opened_data(loaded, data)), out, "codes", names=names, overwrite=overwrite, json=json)
+    _written(
+        codes(loaded, opened_data(loaded, data)), out, "codes", names=names, overwrite=overwrite, json=json
+    )
 
 
 def decode(
@@ -101,7 +103,13 @@ def reconstruct(
 
 
 def _written(
-    blocks: Iterable[Any], out: Path, what: str, *, overwrite: bool, json: bool, names: Sequence[str] | None = None
+    blocks: Iterable[Any],
+    out: Path,
+    what: str,
+    *,
+    overwrite: bool,
+    json: bool,
+    names: Sequence[str] | None = None,
 ) -> None:
     """Write the blocks and say what was written."""
     from isthmus.data.writing import writer

@@ -73,7 +73,9 @@ def _reported(
 
     source, values = labelled(model, data, labels)
     beside = None if training is None else model.evaluate(opened_data(model, training))
-    page = model_report(model, source, labels=values, training=beside, title=f"autoencoder on {Path(data).name}")
+    page = model_report(
+        model, source, labels=values, training=beside, title=f"autoencoder on {Path(data).name}"
+    )
     write_report(report, page, overwrite=overwrite)
     return dict(page.held_out or {})
 
@@ -96,5 +98,7 @@ def labelled(model: Autoencoder, data: str, labels: str | None) -> tuple[Source,
         return source, named_labels(source)
     source, values = opened_data(model, data), read_labels(labels)
     if len(values) != source.n_rows:
-        raise DataError(f"{labels} holds {len(values)} labels for {source.n_rows} rows of {data}: give one a row.")
+        raise DataError(
+            f"{labels} holds {len(values)} labels for {source.n_rows} rows of {data}: give one a row."
+        )
     return source, values

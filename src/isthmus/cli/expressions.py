@@ -79,7 +79,9 @@ def _value(node: ast.expr, family: str) -> Any:
 
 
 def _call(node: ast.Call, name: str, family: str) -> Any:
-    if any(isinstance(item, ast.Starred) for item in node.args) or any(item.arg is None for item in node.keywords):
+    if any(isinstance(item, ast.Starred) for item in node.args) or any(
+        item.arg is None for item in node.keywords
+    ):
         raise ParameterError(f"{ast.unparse(node)[:60]!r} has stars: write the values out.")
     arguments = [_value(item, "") for item in node.args]
     fields = {str(item.arg): _value(item.value, "") for item in node.keywords}
@@ -98,7 +100,9 @@ def _part(name: str, family: str) -> type:
     """The part of that class name: of ``family`` if it has one, else of any."""
     if family and name in registry.parts(family):
         return registry.parts(family)[name]
-    known = {key: part for folder in reversed(registry.FAMILIES) for key, part in registry.parts(folder).items()}
+    known = {
+        key: part for folder in reversed(registry.FAMILIES) for key, part in registry.parts(folder).items()
+    }
     if name in known:
         return known[name]
     near = nearest(name, registry.parts(family) if family else known) or nearest(name, known)

@@ -45,7 +45,9 @@ def _sentence(error: BaseException) -> str | None:
     text = one_line(error)
     if isinstance(error, IsthmusError):
         return text
-    memory = "not enough memory: use a smaller training.batch_size or smaller layers, or close other programs."
+    memory = (
+        "not enough memory: use a smaller training.batch_size or smaller layers, or close other programs."
+    )
     if isinstance(error, MemoryError) or type(error).__name__ in ("OutOfMemoryError", "ArrowMemoryError"):
         return memory
     if isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text):
@@ -99,7 +101,13 @@ def plain_warnings() -> Iterator[None]:
 
     with warnings.catch_warnings():
         warnings.simplefilter("always")
-        for category in (DeprecationWarning, PendingDeprecationWarning, FutureWarning, ResourceWarning, ImportWarning):
+        for category in (
+            DeprecationWarning,
+            PendingDeprecationWarning,
+            FutureWarning,
+            ResourceWarning,
+            ImportWarning,
+        ):
             warnings.simplefilter("ignore", category)
         warnings.showwarning = show  # type: ignore[assignment]
         yield

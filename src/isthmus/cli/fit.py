@@ -29,12 +29,12 @@ def fit(
     hidden: str | None = None,
     loss: str | None = None,
     epochs: int | None = None,
-    settings: Annotated[tuple[str, ...], Parameter(name="--set", negative=())] = (),
+    settings: Annotated[tuple[str, ...], Parameter(name="--set")] = (),
     config: Path | None = None,
     seed: int | None = None,
     validation: str | None = None,
     target: str | None = None,
-    resume: Annotated[bool, Parameter(negative=())] = False,
+    resume: bool = False,
     checkpoint_every: float | None = None,
     device: str | None = None,
     overwrite: Overwrite = False,
@@ -123,7 +123,9 @@ class _Run:
 
     def _look_for_checkpoint(self) -> None:
         if self.resume and not self.checkpoint.exists():
-            messages.note(f"there is no checkpoint {self.checkpoint.name} to resume, so training starts at the beginning.")
+            messages.note(
+                f"there is no checkpoint {self.checkpoint.name} to resume, so training starts at the beginning."
+            )
         if not self.resume and self.checkpoint.exists():
             messages.note(
                 f"{self.checkpoint.name} of an interrupted training is replaced; --resume would have gone on with it."
@@ -151,12 +153,16 @@ class _Run:
         try:
             self.model.save(self.out, overwrite=self.overwrite)
         except IsthmusError as error:
-            raise type(error)(f"{str(error).rstrip('.')}; {self._way_on('the training is not lost')}") from error
+            raise type(error)(
+                f"{str(error).rstrip('.')}; {self._way_on('the training is not lost')}"
+            ) from error
         self.checkpoint.unlink(missing_ok=True)
 
     def _way_on(self, what: str) -> str:
         if self.checkpoint.exists():
-            return f"{what}, and {self.checkpoint} is kept: the same command with --resume goes on from there."
+            return (
+                f"{what}, and {self.checkpoint} is kept: the same command with --resume goes on from there."
+            )
         return f"{what} before the first step, so nothing was kept."
 
     def _diverged(self, error: NonFiniteError) -> NonFiniteError:
@@ -195,7 +201,9 @@ class _Run:
         messages.show("")
         messages.show(words(training=document["training"], held_out=document["validation"]))
         stopped = " (stopped early)" if summary["stopped"] == "patience" else ""
-        messages.show(f"{summary['epochs']} epochs{stopped} in {summary['seconds']:.1f} s; the model is in {self.out}.")
+        messages.show(
+            f"{summary['epochs']} epochs{stopped} in {summary['seconds']:.1f} s; the model is in {self.out}."
+        )
 
 
 def _terms(history: list[dict[str, Any]], epoch: int) -> dict[str, float]:
@@ -203,4 +211,6 @@ def _terms(history: list[dict[str, Any]], epoch: int) -> dict[str, float]:
     if not history:
         return {}
     record = history[min(max(epoch, 1), len(history)) - 1]
-    return {name: value for name, value in record.items() if name not in ("epoch", "seconds", "learning_rate")}
+    return {
+        name: value for name, value in record.items() if name not in ("epoch", "seconds", "learning_rate")
+    }

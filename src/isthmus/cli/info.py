@@ -76,7 +76,9 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
         "written": versions,
         "bytes": sum(entry["bytes"] for entry in manifest["files"].values()),
     }
-    losses = ", ".join(f"{name} {value:.4g}" for name, value in last.items() if name not in ("epoch", "seconds"))
+    losses = ", ".join(
+        f"{name} {value:.4g}" for name, value in last.items() if name not in ("epoch", "seconds")
+    )
     lines = [f"model {path}, {facts['bytes']:,} bytes", ""]
     lines += [_entry(name, value) for name, value in facts["parts"].items()]
     lines += [
@@ -84,11 +86,15 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
         _entry("code size", facts["code_size"]),
         _entry("weights", f"{summary['parameters']:,} in {len(tensors)} tensors"),
         _entry("trained on", f"{summary['data']}, {summary['rows']:,} rows"),
-        _entry("epochs", f"{summary['epochs']} in {summary['seconds']:.1f} s, stopped by {summary['stopped']}"),
+        _entry(
+            "epochs", f"{summary['epochs']} in {summary['seconds']:.1f} s, stopped by {summary['stopped']}"
+        ),
         _entry("losses", losses or "none"),
         _entry("seed", summary["seed"]),
         _entry("computed on", f"{summary['device']}, {summary['precision']}, {summary['threads']} threads"),
-        _entry("written by", ", ".join(f"{name} {value}" for name, value in versions.items() if name != "kind")),
+        _entry(
+            "written by", ", ".join(f"{name} {value}" for name, value in versions.items() if name != "kind")
+        ),
         "",
         "rows are",
         textwrap.indent(transform.schema.describe(), "  "),

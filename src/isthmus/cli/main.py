@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from cyclopts import App, CycloptsError, UnknownCommandError, UnusedCliTokensError
+from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
 
 from isthmus import __version__
 from isthmus.cli.apply import decode, encode, reconstruct
@@ -27,9 +28,20 @@ app = App(
     help_epilogue="`isthmus COMMAND --help` lists the options of a command; --debug shows tracebacks. "
     "Exit status: 0 done, 2 bad input, 1 a fault of isthmus, 130 interrupted.",
     help_format="plaintext",
+    default_parameter=Parameter(negative=(), show_default=False),
 )
-for command in COMMANDS:
-    app.command(command, sort_key=COMMANDS.index(command))
+
+
+def _helped(command: Callable[..., None]) -> Callable[..., None]:
+    """The command with "name : text" of its docstring as cyclopts reads it, the text on a line of its own."""
+    command.__doc__ = re.sub(
+        r"^( *)(\w+) : (.*)$", r"\1\2\n\1    \3", command.__doc__ or "", flags=re.MULTILINE
+    )
+    return command
+
+
+for place, function in enumerate(COMMANDS):
+    app.command(_helped(function), sort_key=place)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     tokens = list(sys.argv[1:] if arguments is None else arguments)
     debug = "--debug" in tokens
-    tokens = [token for token in tokens if token != "--debug"]
+    tokens = [text for text in tokens if text != "--debug"]
     try:
         with plain_warnings():
             app(tokens, exit_on_error=False, print_error=False, result_action="return_value")
@@ -61,4 +73,5 @@ def _usage(error: CycloptsError) -> str:
         text = f"unexpected {error.unused_tokens[0]!r}"
     if isinstance(error, UnknownCommandError):
         text = text.partition(" Available commands")[0].rstrip(".")
-    return f"{text}: see `{' '.join(('isthmus', *chain))} --help`."
+    see = f"`{' '.join(('isthmus', *chain))} --help`."
+    return f"{text} See {see}" if text.endswith("?") else f"{text}: see {see}"

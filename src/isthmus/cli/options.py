@@ -6,7 +6,7 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
-Json = Annotated[bool, Parameter(name="--json", negative=())]
-Overwrite = Annotated[bool, Parameter(name="--overwrite", negative=())]
-Quiet = Annotated[bool, Parameter(name="--quiet", negative=())]
-Allow = Annotated[tuple[str, ...], Parameter(name="--allow", negative=())]
+Json = Annotated[bool, Parameter(name="--json")]
+Overwrite = Annotated[bool, Parameter(name="--overwrite")]
+Quiet = Annotated[bool, Parameter(name="--quiet")]
+Allow = Annotated[tuple[str, ...], Parameter(name="--allow")]

@@ -20,9 +20,13 @@ def check_model_output(path: Path, *, overwrite: bool) -> None:
         if not path.is_dir():
             raise OutputError(f"{path} is a file, a model goes to a folder: choose another --out.")
         if any(path.iterdir()) and not is_model(path):
-            raise OutputError(f"{path} is a folder but no isthmus model, so it is not replaced: choose another --out.")
+            raise OutputError(
+                f"{path} is a folder but no isthmus model, so it is not replaced: choose another --out."
+            )
         if not overwrite:
-            raise OutputError(f"{path} exists already: choose another --out, or add --overwrite to replace it.")
+            raise OutputError(
+                f"{path} exists already: choose another --out, or add --overwrite to replace it."
+            )
     check_writable(path)
 
 
@@ -47,7 +51,9 @@ def check_report(path: Path, *, overwrite: bool) -> None:
     from isthmus.reports.svg import new_figure
 
     if path.suffix.lower() not in (".html", ".htm"):
-        raise OutputError(f"{path} does not end in .html, which a report is: name it {path.with_suffix('.html')}.")
+        raise OutputError(
+            f"{path} does not end in .html, which a report is: name it {path.with_suffix('.html')}."
+        )
     if path.is_dir():
         raise OutputError(f"{path} is a folder, a report is a file: name a file in it.")
     if os.path.lexists(path) and not overwrite:

@@ -28,7 +28,7 @@ def opening(plan: Plan) -> str:
     """What is about to be done, in a line."""
     start = f", going on in epoch {plan.start_epoch + 1}" if plan.start_epoch or plan.start_step else ""
     return (
-        f"training {plan.parameters:,} weights on {plan.rows:,} rows: {plan.epochs} epochs of {plan.steps:,} "
+        f"training {plan.parameters:,} weights on {plan.rows:,} rows: {plan.epochs} epoch{'s' if plan.epochs != 1 else ''} of {plan.steps:,} "
         f"step{'s' if plan.steps != 1 else ''}, {plan.device}, {plan.precision}, "
         f"{plan.threads} thread{'s' if plan.threads != 1 else ''}{start}"
     )
@@ -123,7 +123,9 @@ class Bar:
         self._drawn = now
         done = (epoch - 1) * self._plan.steps + step
         rate = (done - self._first) / max(now - self._begun, 1e-9)
-        self._progress.update(self._task, completed=done, epoch=epoch, rate=f"{rate:,.0f} steps/s", refresh=True)
+        self._progress.update(
+            self._task, completed=done, epoch=epoch, rate=f"{rate:,.0f} steps/s", refresh=True
+        )
 
     def epoch_ended(self, record: dict[str, Any], network: Any) -> None:
         """The epoch's losses."""

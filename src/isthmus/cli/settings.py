@@ -76,7 +76,9 @@ def with_file(choices: Choices, path: Path) -> Choices:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"the configuration {path} cannot be read ({error.strerror}): check the path.") from error
+        raise InputError(
+            f"the configuration {path} cannot be read ({error.strerror}): check the path."
+        ) from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ParameterError(f"the configuration {path} is no TOML ({error}): mend it there.") from error
     found: dict[str, Any] = {}
@@ -198,7 +200,7 @@ def assign(model: Autoencoder, path: str, value: Any) -> None:
     """Set ``part.field`` or ``part.part.field`` of a model. Raises ParameterError for names that do not exist."""
     first, *rest = path.split(".")
     if first not in PARTS and first not in _PLAIN:
-        raise ParameterError(_unknown(first, "an autoencoder", (*PARTS, *_PLAIN)))
+        raise ParameterError(_unknown(first, "The autoencoder", (*PARTS, *_PLAIN)))
     if not rest:
         setattr(model, first, _whole(first, value))
         return
@@ -224,7 +226,9 @@ def _whole(name: str, value: Any) -> Any:
 def _inner(part: Any, name: str, path: str) -> Any:
     """The part in a part's field; a name there becomes the part of that name first."""
     if not isinstance(part, Spec) or name not in _names(part):
-        raise ParameterError(_unknown(name, type(part).__name__, _names(part)) if isinstance(part, Spec) else path)
+        raise ParameterError(
+            _unknown(name, type(part).__name__, _names(part)) if isinstance(part, Spec) else path
+        )
     inner = getattr(part, name)
     if isinstance(inner, str):
         inner = part_named(inner, _family_of(type(part), name))
@@ -247,7 +251,11 @@ def _assign_document(model: Autoencoder, path: str, value: Any) -> None:
     """Set what a configuration file says: a table of fields, a table with a type, an expression, or a value."""
     if not isinstance(value, Mapping):
         family = PARTS.get(path, "")
-        text = parse_value(value, family=family) if isinstance(value, str) and path in PARTS else _read(value, family)
+        text = (
+            parse_value(value, family=family)
+            if isinstance(value, str) and path in PARTS
+            else _read(value, family)
+        )
         assign(model, path, text)
         return
     if path not in PARTS or path == "penalties":
@@ -259,7 +267,11 @@ def _assign_document(model: Autoencoder, path: str, value: Any) -> None:
     fields = dict(value)
     if "type" in fields:
         part = registry.named(PARTS[path], str(fields.pop("type")))
-        assign(model, path, _made(part, {name: _read(item, "") for name, item in fields.items() if not _is_table(item)}))
+        assign(
+            model,
+            path,
+            _made(part, {name: _read(item, "") for name, item in fields.items() if not _is_table(item)}),
+        )
     problems = []
     for name, item in fields.items():
         if "type" in value and not _is_table(item):

@@ -66,4 +66,3 @@ def decoded(model: Autoencoder, source: Source) -> Iterator[Any]:
         if hasattr(values, "tocsr"):
             raise DataError(f"{source.name} is sparse, codes are dense: pass what encode wrote.")
         yield model.inverse_transform(numbers_of_frame(values) if is_frame(values) else values)
-

@@ -30,9 +30,9 @@ class Deterministic(Code):
     """
 
     size: Annotated[int, In("[1, inf)")]
-    activation: Literal["identity", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid"] = (
-        "identity"
-    )
+    activation: Literal[
+        "identity", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "tanh", "sigmoid"
+    ] = "identity"
 
     def __call__(self, h: Tensor, context: Context, state: nn.Module | None) -> Encoded:
         return Encoded(activation(self.activation)(h))

@@ -38,7 +38,9 @@ def read_labels(path: str) -> NDArray[Any]:
         rows = concatenate(list(open_source(path).blocks(_BLOCK_ROWS))).values
         values = np.array(rows.column(0).to_pylist()) if hasattr(rows, "num_columns") else np.asarray(rows)
         if getattr(rows, "num_columns", 1) != 1:
-            raise DataError(f"{path} has {rows.num_columns} columns, labels are one: name a file of one column.")
+            raise DataError(
+                f"{path} has {rows.num_columns} columns, labels are one: name a file of one column."
+            )
     if values.ndim > 1 and values.size != len(values):
         raise DataError(f"{path} holds an array of shape {values.shape}, labels are one a row: flatten it.")
     return values.reshape(len(values)) if values.ndim else values.reshape(1)

@@ -27,7 +27,9 @@ class _Segments(nn.Module):
     def __init__(self, event: Event) -> None:
         super().__init__()
         levels = [column for column in event.columns if column.kind == "categorical"]
-        indicators = [entry for column in levels for entry in range(column.start, column.start + column.width)]
+        indicators = [
+            entry for column in levels for entry in range(column.start, column.start + column.width)
+        ]
         owners = [number for number, column in enumerate(levels) for _ in range(column.width)]
         inside = set(indicators)
         rest = [entry for entry in range(event.size) if entry not in inside]
@@ -78,7 +80,9 @@ class Table(Loss):
         nats = loss(given, target, reduction="none") * (1.0 if self.numeric == "huber" else 0.5)
         return (nats if known is None else nats * known).sum(1)
 
-    def _categorical_nats(self, output: Tensor, x: Tensor, mask: Tensor | None, segments: _Segments) -> Tensor:
+    def _categorical_nats(
+        self, output: Tensor, x: Tensor, mask: Tensor | None, segments: _Segments
+    ) -> Tensor:
         logits, target = output[:, segments.categorical], x[:, segments.categorical]
         owner = segments.column.expand(logits.shape[0], -1)
         shape = (logits.shape[0], segments.columns)

@@ -29,7 +29,9 @@ def activation(name: str) -> Callable[[Tensor], Tensor]:
     """The function called ``name``; ParameterError with the nearest name otherwise."""
     if name not in ACTIVATIONS:
         near = nearest(name, ACTIVATIONS)
-        raise ParameterError(f"{name!r} is no activation: did you mean {near!r}." if near else f"unknown {name!r}.")
+        raise ParameterError(
+            f"{name!r} is no activation: did you mean {near!r}." if near else f"unknown {name!r}."
+        )
     return ACTIVATIONS[name]
 
 

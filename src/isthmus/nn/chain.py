@@ -27,8 +27,12 @@ class _Derivative:
 
 _DERIVATIVES: dict[str, _Derivative] = {
     "relu": _Derivative(lambda gradient, output: _aten.threshold_backward(gradient, output, 0)),
-    "leaky_relu": _Derivative(lambda gradient, output: _aten.leaky_relu_backward(gradient, output, 0.01, True)),
-    "elu": _Derivative(lambda gradient, output: _aten.elu_backward(gradient, 1.0, 1.0, 1.0, True, output)),
+    "leaky_relu": _Derivative(
+        lambda gradient, output: _aten.leaky_relu_backward(gradient, output, 0.01, self_is_result=True)
+    ),
+    "elu": _Derivative(
+        lambda gradient, output: _aten.elu_backward(gradient, 1, 1, 1, is_result=True, self_or_result=output)
+    ),
     "tanh": _Derivative(_aten.tanh_backward),
     "sigmoid": _Derivative(_aten.sigmoid_backward),
     "gelu": _Derivative(_aten.gelu_backward, of_input=True),
@@ -71,18 +75,20 @@ class Chain:
         self.dtype = dtype
         parameters = [tensor for link in self.links for tensor in (link.layer.weight, link.layer.bias)]
         self.flat = nn.Parameter(torch.cat([parameter.detach().flatten() for parameter in parameters]))
-        self.flat.grad = torch.zeros_like(self.flat)
-        start = 0
-        for parameter in parameters:
-            cut = slice(start, start + parameter.numel())
-            parameter.data = self.flat.data[cut].view_as(parameter)
-            parameter.grad = self.flat.grad[cut].view_as(parameter)
-            start += parameter.numel()
+        gradient = torch.zeros_like(self.flat)
+        self.flat.grad = gradient
+        self._gradients = [(of_weight, of_bias) for of_weight, _, of_bias in self._views(gradient)]
+        for link, (weight, _, bias), gradients in zip(
+            self.links, self._views(self.flat.data), self._gradients, strict=True
+        ):
+            link.layer.weight.data, link.layer.bias.data = weight, bias
+            link.layer.weight.grad, link.layer.bias.grad = gradients
         self._low = self.flat.data if dtype == torch.float32 else self.flat.data.to(dtype)
         self._weights = self._views(self._low)
-        self._functions = [None if link.activation == "identity" else ACTIVATIONS[link.activation] for link in self.links]
+        self._functions = [
+            None if link.activation == "identity" else ACTIVATIONS[link.activation] for link in self.links
+        ]
         self._derivatives = [_DERIVATIVES.get(link.activation) for link in self.links]
-        self._gradients = [(link.layer.weight.grad, link.layer.bias.grad) for link in self.links]
 
     def _views(self, flat: Tensor) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Each link's weight, transposed weight and bias as views of ``flat``."""
@@ -97,8 +103,10 @@ class Chain:
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """x (batch, in) -> output (batch, out) float32, and for :meth:`backward` each link's input and what its
-        activation's derivative needs."""
+        """x (batch, in) -> output (batch, out) float32, and what :meth:`backward` needs.
+
+        That is, for each link, its input and what its activation's derivative is a function of.
+        """
         if self.dtype != torch.float32:
             self._low.copy_(self.flat.data)
         h = x.to(self.dtype)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isthmus.nn.activations import Activation
+from isthmus.nn.style import Style
 
 
 class TransposedLinear(nn.Module):
@@ -35,32 +37,32 @@ class DenseChain(nn.Module):
     ----------
     layers : the linear maps in order.
     widths : numbers out of each layer, for normalisation.
-    activation : after every layer but the last; ``output_activation`` after the last.
-    normalization : ``none``, ``batch`` or ``layer``, between a hidden layer and its activation.
-    dropout : in [0, 1), the share of hidden activations set to 0 in training. Random: the global generator.
+    style : what follows every layer but the last; ``output_activation`` follows that.
+
+    Random: dropout draws from torch's global generator.
     """
 
     def __init__(
         self,
         layers: Sequence[nn.Module],
         widths: Sequence[int],
+        style: Style,
         *,
-        activation: str,
         output_activation: str = "identity",
-        normalization: str = "none",
-        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         blocks: list[nn.Module] = []
         hidden: list[nn.Module] = []
         for layer, width in zip(layers[:-1], widths[:-1], strict=True):
             blocks.append(layer)
-            if normalization != "none":
-                blocks.append(nn.BatchNorm1d(width) if normalization == "batch" else nn.LayerNorm(width))
-            hidden.append(Activation(activation))
+            if style.normalization != "none":
+                blocks.append(
+                    nn.BatchNorm1d(width) if style.normalization == "batch" else nn.LayerNorm(width)
+                )
+            hidden.append(Activation(style.activation))
             blocks.append(hidden[-1])
-            if dropout:
-                blocks.append(nn.Dropout(dropout))
+            if style.dropout:
+                blocks.append(nn.Dropout(style.dropout))
         blocks.append(layers[-1])
         if output_activation != "identity":
             blocks.append(Activation(output_activation))
@@ -88,7 +90,7 @@ class Reshape(nn.Module):
 
 def linear_layers(widths: Sequence[int]) -> list[nn.Linear]:
     """One layer between each width and the next."""
-    return [nn.Linear(above, below) for above, below in zip(widths[:-1], widths[1:], strict=True)]
+    return [nn.Linear(above, below) for above, below in pairwise(widths)]
 
 
 def flat_size(shape: tuple[int, ...]) -> int:

@@ -37,5 +37,7 @@ class L1(Penalty):
     def __call__(self, forward: Forward, state: nn.Module | None) -> Tensor:
         layers = [forward.z] if self.on == "code" else list(forward.activations)
         if not layers:
-            raise ParameterError("L1(on='hidden') needs an encoder with hidden layers: add some or use on='code'.")
+            raise ParameterError(
+                "L1(on='hidden') needs an encoder with hidden layers: add some or use on='code'."
+            )
         return sum((layer.abs().flatten(1).sum(1) for layer in layers[1:]), layers[0].abs().flatten(1).sum(1))

@@ -28,13 +28,17 @@ def recipe(*, reference: str) -> Callable[[Callable[P, Autoencoder]], Callable[P
 
         @functools.wraps(function)
         def compose(*args: P.args, **kwargs: P.kwargs) -> Autoencoder:
-            problems = [_unknown(function.__name__, name, list(known)) for name in kwargs if name not in known]
+            problems = [
+                _unknown(function.__name__, name, list(known)) for name in kwargs if name not in known
+            ]
             if problems:
                 raise ParameterError(" ".join(problems))
             try:
                 inspect.signature(function).bind(*args, **kwargs)
             except TypeError as error:
-                raise ParameterError(f"recipe {function.__name__} takes no such arguments: {error}.") from error
+                raise ParameterError(
+                    f"recipe {function.__name__} takes no such arguments: {error}."
+                ) from error
             return function(*args, **kwargs)
 
         marked = cast(Any, compose)

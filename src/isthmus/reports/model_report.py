@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from isthmus.estimator import Autoencoder
     from isthmus.metrics.evaluation import Evaluation
 
-SHOWN = 16
+SHOWN = 12
 """Samples drawn, as they come and of the worst."""
 
 CODES = 20_000

@@ -46,7 +46,11 @@ def check_part(part: spec.Spec, *, fresh_process: bool = True) -> None:
     Raises: ConformanceError that lists every property which does not hold.
     """
     failures = [failure for holds in properties(part) if (failure := _failure(holds, part))]
-    if fresh_process and part.family in SAVED and (failure := _failure(saved_model_gives_the_same_bits, part)):
+    if (
+        fresh_process
+        and part.family in SAVED
+        and (failure := _failure(saved_model_gives_the_same_bits, part))
+    ):
         failures.append(failure)
     _raise(repr(part), failures)
 
@@ -92,4 +96,6 @@ def _failure(holds: Callable[[Any], None], of: Any) -> str:
 
 def _raise(what: str, failures: list[str]) -> None:
     if failures:
-        raise ConformanceError(f"{what} does not conform:\n" + "\n".join(f"- {failure}" for failure in failures))
+        raise ConformanceError(
+            f"{what} does not conform:\n" + "\n".join(f"- {failure}" for failure in failures)
+        )

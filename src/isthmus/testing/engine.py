@@ -48,7 +48,9 @@ def steps_go_down(part: spec.Spec) -> None:
     network = _network()
     built = optimizer.build(network.named_parameters(), learning_rate=optimizer.peak_learning_rate)
     losses = _steps(network, built, range(100))
-    require(losses[-1] < 0.9 * losses[0], f"the loss went from {losses[0]:.4g} to {losses[-1]:.4g} in 100 steps.")
+    require(
+        losses[-1] < 0.9 * losses[0], f"the loss went from {losses[0]:.4g} to {losses[-1]:.4g} in 100 steps."
+    )
 
 
 def no_rate_is_no_step(part: spec.Spec) -> None:
@@ -103,7 +105,9 @@ def factor_stays_in_range(part: spec.Spec) -> None:
         require(all(0 <= factor <= 1 for factor in factors), f"a factor of {part!r} lies outside [0, 1].")
         require(max(factors) == 1.0, f"{part!r} never reaches its peak, only {max(factors)}.")
         if warmup:
-            require(factors[0] == 0 and abs(factors[200] - 0.5) < 1e-9, f"the warm-up of {part!r} is not linear.")
+            require(
+                factors[0] == 0 and abs(factors[200] - 0.5) < 1e-9, f"the warm-up of {part!r} is not linear."
+            )
         jumps = max(abs(after - before) for after, before in zip(factors[1:], factors, strict=False))
         require(jumps <= 0.02, f"{part!r} jumps by {jumps:.3g}.")
 
@@ -132,9 +136,14 @@ def weights_come_from_the_generator(part: spec.Spec) -> None:
             batch = rows(network.event, 12) if initial.needs_data else None
             before = torch.get_rng_state()
             initial(network, batch=batch, generator=torch.Generator().manual_seed(1))
-            require(torch.equal(before, torch.get_rng_state()), "initial weights drew from the global generator.")
+            require(
+                torch.equal(before, torch.get_rng_state()), "initial weights drew from the global generator."
+            )
             states.append(copy.deepcopy(network.state_dict()))
-        require(all(torch.isfinite(value).all() for value in states[0].values()), f"{part!r} gave weights not finite.")
+        require(
+            all(torch.isfinite(value).all() for value in states[0].values()),
+            f"{part!r} gave weights not finite.",
+        )
         require_same_states(states[0], states[1], "weights of one seed")
         require_same_states(norms, _norms(network), "normalisation layers")
 

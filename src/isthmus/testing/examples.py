@@ -35,8 +35,11 @@ EVENTS = (
     Event((7,)),
     Event((1,)),
     Event((1, 9, 5)),
-    Event((3, 6, 11)),
-    Event((6,), (Column("a", "numeric", 0, 1), Column("b", "categorical", 1, 3), Column("c", "categorical", 4, 2))),
+    Event((2, 18, 15)),
+    Event(
+        (6,),
+        (Column("a", "numeric", 0, 1), Column("b", "categorical", 1, 3), Column("c", "categorical", 4, 2)),
+    ),
 )
 #: Examples of parts that cannot be made of numbers alone; those with a field ``size`` get a small one.
 _EXAMPLES: dict[str, dict[str, Any]] = {
@@ -161,5 +164,3 @@ def around(part: spec.Spec) -> Parts:
     if isinstance(part, Penalty):
         return Parts(architecture, code, loss, penalties=(part,))
     raise NotApplicable(f"{type(part).__name__} is no part of a network")
-
-

@@ -34,14 +34,19 @@ def require_shape(value: Tensor, shape: tuple[int, ...], what: str) -> None:
 def require_same_bits(first: Tensor, second: Tensor, what: str) -> None:
     """Raise ConformanceError unless two tensors are equal to the last bit."""
     same = first.shape == second.shape and first.dtype == second.dtype and torch.equal(first, second)
-    require(same, f"{what} must be the same bits, {_difference(first, second)}.")
+    if not same:
+        raise ConformanceError(f"{what} must be the same bits, {_difference(first, second)}.")
 
 
 def require_close(first: Tensor, second: Tensor, what: str, *, tolerance: float = 1e-5) -> None:
     """Raise ConformanceError unless two tensors agree, ``tolerance`` being relative to the larger numbers."""
+    first, second = first.detach(), second.detach()
     scale = 1.0 + float(second.abs().max()) if second.numel() else 1.0
-    close = first.shape == second.shape and torch.allclose(first, second, rtol=tolerance, atol=tolerance * scale)
-    require(close, f"{what} must agree within {tolerance:g}, {_difference(first, second)}.")
+    close = first.shape == second.shape and torch.allclose(
+        first, second, rtol=tolerance, atol=tolerance * scale
+    )
+    if not close:
+        raise ConformanceError(f"{what} must agree within {tolerance:g}, {_difference(first, second)}.")
 
 
 def require_same_states(first: Mapping[str, Tensor], second: Mapping[str, Tensor], what: str) -> None:

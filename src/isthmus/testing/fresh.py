@@ -44,7 +44,9 @@ def estimator_around(part: spec.Spec) -> tuple[Autoencoder, NDArray[np.float32]]
     # Images are given as (n, h, w, c).
     X = x.permute(0, 2, 3, 1) if x.ndim == 4 else x
     training = Training(max_epochs=1, batch_size=8, threads=1, device="cpu")
-    return Autoencoder(**vars(around(part)), training=training, random_state=0), np.ascontiguousarray(X.numpy())
+    return Autoencoder(**vars(around(part)), training=training, random_state=0), np.ascontiguousarray(
+        X.numpy()
+    )
 
 
 def results(model: Autoencoder, X: NDArray[Any]) -> dict[str, NDArray[Any]]:
@@ -69,10 +71,16 @@ def reload(folders: Sequence[Path], *, allow: Sequence[str] = ()) -> dict[Path, 
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     arguments = [str(torch.get_num_threads()), ",".join(allow), *map(str, folders)]
     done = subprocess.run(  # the interpreter that runs this, and a script of ours
-        [sys.executable, "-c", _SCRIPT, *arguments], env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "-c", _SCRIPT, *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if done.returncode:
-        raise ConformanceError(f"a fresh process could not load the model: {done.stderr.strip().splitlines()[-1:]}")
+        raise ConformanceError(
+            f"a fresh process could not load the model: {done.stderr.strip().splitlines()[-1:]}"
+        )
     return {folder: dict(np.load(f"{folder}.npz")) for folder in folders}
 
 
@@ -80,4 +88,6 @@ def require_equal_results(first: dict[str, NDArray[Any]], second: dict[str, NDAr
     """Raise ConformanceError unless two models gave the same bits."""
     require(set(first) == set(second), "both models must give the same results.")
     for name, value in first.items():
-        require_same_bits(torch.as_tensor(value), torch.as_tensor(second[name]), f"{name} here and in a fresh process")
+        require_same_bits(
+            torch.as_tensor(value), torch.as_tensor(second[name]), f"{name} here and in a fresh process"
+        )

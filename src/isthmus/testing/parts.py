@@ -11,6 +11,7 @@ from torch import Tensor
 
 from isthmus import spec
 from isthmus.codes.code import Code
+from isthmus.codes.gaussian import Gaussian
 from isthmus.composition import Parts
 from isthmus.corruptions.corruption import Corruption
 from isthmus.losses.loss import Loss
@@ -57,7 +58,9 @@ def survives_large_inputs(part: spec.Spec) -> None:
     require(torch.isfinite(encoded.z).all(), "a code of large inputs is not finite.")
     for name, value in encoded.terms.items():
         require(torch.isfinite(value).all(), f"term {name!r} of large inputs is not finite.")
-    (gradient,) = torch.autograd.grad(encoded.z.sum() + sum(value.sum() for value in encoded.terms.values()), h)
+    (gradient,) = torch.autograd.grad(
+        encoded.z.sum() + sum(value.sum() for value in encoded.terms.values()), h
+    )
     require(torch.isfinite(gradient).all(), "the gradient of large inputs is not finite.")
 
 
@@ -76,7 +79,7 @@ def posterior_is_what_is_drawn(part: spec.Spec) -> None:
 
 def closed_form_kl_is_monte_carlo(part: spec.Spec) -> None:
     """The term ``kl`` is the mean of log q(z|x) - log p(z) over z drawn from q, within four sigma."""
-    code = cast(Code, part)
+    code: Code = Gaussian(CODE_SIZE, prior=part) if isinstance(part, Prior) else cast(Code, part)
     prior = getattr(code, "prior", None)
     state = code.state()
     for seed, scale in ((0, 0.5), (1, 1.5)):
@@ -107,8 +110,14 @@ def density_integrates_to_one(part: spec.Spec) -> None:
         line = torch.linspace(-30, 30, points, dtype=torch.float64)
         grid = torch.cartesian_prod(*[line] * size).reshape(-1, size)
         step = float(line[1] - line[0])
-        mass = prior.log_prob(grid.to(torch.float32).double(), _double(prior.state(size))).exp().sum() * step**size
-        require(abs(float(mass) - 1) < 1e-3, f"the density over {size} dimensions integrates to {float(mass):.5f}.")
+        mass = (
+            prior.log_prob(grid.to(torch.float32).double(), _double(prior.state(size))).exp().sum()
+            * step**size
+        )
+        require(
+            abs(float(mass) - 1) < 1e-3,
+            f"the density over {size} dimensions integrates to {float(mass):.5f}.",
+        )
 
 
 def _double(state: torch.nn.Module | None) -> torch.nn.Module | None:
@@ -122,7 +131,9 @@ def samples_follow_the_density(part: spec.Spec) -> None:
     with torch.no_grad():
         z = prior.sample(torch.empty(DRAWS, CODE_SIZE), noisy(), state)
         require_shape(z, (DRAWS, CODE_SIZE), "samples of the prior")
-        require_same_bits(z, prior.sample(torch.empty(DRAWS, CODE_SIZE), noisy(), state), "samples of one seed")
+        require_same_bits(
+            z, prior.sample(torch.empty(DRAWS, CODE_SIZE), noisy(), state), "samples of one seed"
+        )
         # Around one of the samples, narrow enough to lie inside p where p has several modes.
         narrow = torch.distributions.Normal(z.mean(0), 0.6 * z.std(0))
         ratios = (narrow.log_prob(z).sum(1) - prior.log_prob(z, state)).exp()
@@ -172,7 +183,9 @@ def unknown_entries_contribute_nothing(part: spec.Spec) -> None:
         unknown = ~batch.mask
         require((gradient[unknown] == 0).all(), "a gradient comes from unknown entries.")
         changed = torch.where(unknown & numeric, output + 1.0, output)
-        require_close(loss(changed, batch.x, **context), nats, "the loss with other outputs at unknown entries")
+        require_close(
+            loss(changed, batch.x, **context), nats, "the loss with other outputs at unknown entries"
+        )
         target = torch.where(unknown, 0.5 * torch.ones_like(batch.x), batch.x)
         require_close(loss(output, target, **context), nats, "the loss with other targets at unknown entries")
 
@@ -207,9 +220,7 @@ def damages_a_copy(part: spec.Spec) -> None:
         for masked in (False, True):
             for n in (5, 1, 0):
                 batch, again = (rows(event, n, masked=masked) for _ in range(2))
-                first, second = (
-                    corruption(batch.x, noisy(), mask=batch.mask, event=event) for _ in range(2)
-                )
+                first, second = (corruption(batch.x, noisy(), mask=batch.mask, event=event) for _ in range(2))
                 require_same_bits(batch.x, again.x, "x after its corruption")
                 require_shape(first, tuple(batch.x.shape), "the damaged x")
                 require(first.dtype == batch.x.dtype, f"the damaged x has type {first.dtype}.")
@@ -248,7 +259,9 @@ def statistics_are_as_declared(part: spec.Spec) -> None:
             abs(std - wanted) <= SIGMAS * wanted / math.sqrt(2 * count) + 1e-9,
             f"the change has standard deviation {std:.5f}, std is {wanted}.",
         )
-        require(abs(float(change.double().mean())) <= SIGMAS * wanted / math.sqrt(count) + 1e-9, "the mean moved.")
+        require(
+            abs(float(change.double().mean())) <= SIGMAS * wanted / math.sqrt(count) + 1e-9, "the mean moved."
+        )
     if not found:
         raise NotApplicable(f"{type(part).__name__} declares neither rate nor std")
 
@@ -260,7 +273,9 @@ def shards_are_cut_from_the_whole(part: spec.Spec) -> None:
         x = rows(event, 5).x
         whole = corruption(x, noisy(), mask=None, event=event)
         for first, count in ((0, 2), (2, 3)):
-            piece = corruption(x[first : first + count], noisy(shard=(first, count, 5)), mask=None, event=event)
+            piece = corruption(
+                x[first : first + count], noisy(shard=(first, count, 5)), mask=None, event=event
+            )
             require_same_bits(piece, whole[first : first + count], "the damage of a process's rows")
 
 
@@ -291,7 +306,9 @@ def _require_plain(setup: Setup) -> None:
     with_it, without = (trained(one, seed=0) for one in (setup, Setup(plain, setup.event)))
     states = with_it.state_dict()
     for name, value in without.state_dict().items():
-        require_close(states[name], value, f"{name} trained with a part of no strength and without it", tolerance=1e-6)
+        require_close(
+            states[name], value, f"{name} trained with a part of no strength and without it", tolerance=1e-6
+        )
 
 
 Property = Callable[[spec.Spec], None]
@@ -301,7 +318,11 @@ CODES: tuple[Property, ...] = (
     posterior_is_what_is_drawn,
     closed_form_kl_is_monte_carlo,
 )
-PRIORS: tuple[Property, ...] = (density_integrates_to_one, samples_follow_the_density)
+PRIORS: tuple[Property, ...] = (
+    density_integrates_to_one,
+    samples_follow_the_density,
+    closed_form_kl_is_monte_carlo,
+)
 LOSSES: tuple[Property, ...] = (
     written_gradient_is_autograd,
     unknown_entries_contribute_nothing,

@@ -108,7 +108,9 @@ def rows_do_not_see_each_other_in_use(name: str) -> None:
     model.fit(X)
     for method in ("transform", "score_samples"):
         whole, alone = getattr(model, method)(X), getattr(model, method)(X[3:4])
-        require(np.allclose(whole[3:4], alone, rtol=1e-5, atol=1e-5), f"{method} of a row depends on its batch.")
+        require(
+            np.allclose(whole[3:4], alone, rtol=1e-5, atol=1e-5), f"{method} of a row depends on its batch."
+        )
 
 
 Property = Callable[[str], None]

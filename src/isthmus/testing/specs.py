@@ -80,4 +80,10 @@ def bad_fields_are_refused_together(part: spec.Spec) -> None:
         require(not rules, f"{type(part).__name__} took meaningless values for {', '.join(rules)}.")
 
 
-SPEC = (json_round_trip, repr_evaluates, params_round_trip, clone_is_equal_and_apart, bad_fields_are_refused_together)
+SPEC = (
+    json_round_trip,
+    repr_evaluates,
+    params_round_trip,
+    clone_is_equal_and_apart,
+    bad_fields_are_refused_together,
+)

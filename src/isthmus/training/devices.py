@@ -37,7 +37,9 @@ def resolve_device(name: str) -> str:
     present = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     if not present.get(kind, False):
         have = ", ".join(key for key, found in present.items() if found)
-        raise ParameterError(sentence("device of Training", f"one of this machine's ({have})", name, "try 'auto'"))
+        raise ParameterError(
+            sentence("device of Training", f"one of this machine's ({have})", name, "try 'auto'")
+        )
     return name
 
 

@@ -17,16 +17,25 @@ import torch
 from torch import Tensor
 
 from isthmus.data.memory import budget_bytes
+from isthmus.training.prefetch import ahead
 from isthmus.types import Batch
 
 if TYPE_CHECKING:
-    from isthmus.data.source import Rows, Source
+    from isthmus.data.rows import Rows
+    from isthmus.data.source import Source
     from isthmus.data.transform import Transform
 
-#: Rows transformed at a time where data are streamed; large enough that a call per block costs nothing.
+#: Rows transformed at a time where data are streamed: so many that a call per block costs nothing, and of wide
+#: rows no more than the bytes allow.
 BLOCK_ROWS = 16_384
+BLOCK_BYTES = 64 << 20
 #: Bytes of a shuffled chunk in memory: batches are views of it, so one gather serves many steps.
 CHUNK_BYTES = 32 << 20
+
+
+def block_rows(event_size: int) -> int:
+    """Rows of a block of data whose samples have ``event_size`` numbers."""
+    return max(1, min(BLOCK_ROWS, BLOCK_BYTES // (4 * max(1, event_size))))
 
 
 def epoch_generator(seed: int, epoch: int) -> torch.Generator:
@@ -60,6 +69,10 @@ class Feed(ABC):
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         """All rows in the order of the data."""
 
+    @abstractmethod
+    def to(self, device: torch.device) -> None:
+        """Hand out batches on ``device`` from now on."""
+
     def sample(self, rows: int) -> Batch:
         """The first ``rows`` rows of epoch 0, for initial weights that look at data."""
         collected: list[Batch] = []
@@ -73,11 +86,12 @@ class Feed(ABC):
 class MemoryFeed(Feed):
     """Rows held as one tensor on the device."""
 
-    def __init__(
-        self, data: Batch, *, batch_size: int, shuffle: bool, seed: int, device: torch.device | None = None
-    ) -> None:
+    def __init__(self, data: Batch, *, batch_size: int, shuffle: bool, seed: int) -> None:
         super().__init__(len(data), batch_size=batch_size, shuffle=shuffle, seed=seed)
-        self.data = data if device is None else _to(data, device)
+        self.data = data
+
+    def to(self, device: torch.device) -> None:
+        self.data = _to(self.data, device)
 
     def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
         if not self.shuffle:
@@ -101,7 +115,8 @@ class MemoryFeed(Feed):
     def _slices(data: Batch, size: int, first: int = 0) -> Iterator[Batch]:
         """Views of ``size`` rows each, cut all at once: a call per batch would cost more than a small step."""
         columns = [
-            itertools.repeat(None) if value is None else value[first:].split(size) for value in vars(data).values()
+            itertools.repeat(None) if value is None else value[first:].split(size)
+            for value in vars(data).values()
         ]
         for values in zip(*columns, strict=False):
             yield Batch(*values)
@@ -119,41 +134,41 @@ class SourceFeed(Feed):
         batch_size: int,
         shuffle: bool,
         seed: int,
-        device: torch.device | None = None,
     ) -> None:
         super().__init__(source.n_rows, batch_size=batch_size, shuffle=shuffle, seed=seed)
         self.source = source
         self.transform = transform
         self.labels = labels
-        self.device = device or torch.device("cpu")
+        self.device = torch.device("cpu")
+
+    def to(self, device: torch.device) -> None:
+        self.device = device
 
     def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
-        batches = self._rebatched(self._blocks(number), self.batch_size)
-        for step, batch in enumerate(batches):
-            if step >= skip:
-                yield batch
+        blocks = (self._transformed(rows) for rows in self._blocks(number))
+        return itertools.islice(self._rebatched(ahead(blocks), self.batch_size), skip, None)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
-        return self._rebatched(self.source.blocks(max(batch_size, BLOCK_ROWS)), batch_size)
+        blocks = self.source.blocks(min(max(batch_size, 1), block_rows(self.transform.event.size)))
+        return self._rebatched(ahead(self._transformed(rows) for rows in blocks), batch_size)
 
     def _blocks(self, epoch: int) -> Iterator[Rows]:
-        size = max(1, BLOCK_ROWS // self.batch_size) * self.batch_size
+        """Blocks of the epoch's order, each a whole number of batches where a batch is small."""
+        size = max(1, block_rows(self.transform.event.size) // self.batch_size) * self.batch_size
         if not self.shuffle:
             return self.source.blocks(size)
         generator = epoch_generator(self.seed, epoch)
         if not self.source.random_access:
             seed = int(torch.randint(2**62, (), generator=generator))
             return self.source.shuffled(size, seed=seed)
-        # Gathering is a step's worth at a time: a row of a wide sparse matrix is large once dense.
         order = torch.randperm(self.n_rows, generator=generator).numpy()
-        starts = range(0, self.n_rows, self.batch_size)
-        return (self.source.take(order[start : start + self.batch_size]) for start in starts)
+        return (self.source.take(order[start : start + size]) for start in range(0, self.n_rows, size))
 
-    def _rebatched(self, blocks: Iterator[Rows], size: int) -> Iterator[Batch]:
+    @staticmethod
+    def _rebatched(blocks: Iterator[Batch], size: int) -> Iterator[Batch]:
         """Blocks of any length as batches of ``size``; what is left of a block joins the next."""
         rest: list[Batch] = []
-        for rows in blocks:
-            block = self._transformed(rows)
+        for block in blocks:
             if rest:
                 block, rest = _joined([*rest, block]), []
             whole = len(block) - len(block) % size
@@ -179,7 +194,6 @@ def open_feed(
     batch_size: int,
     shuffle: bool = True,
     seed: int = 0,
-    device: torch.device | None = None,
 ) -> Feed:
     """The fastest feed that the memory allows.
 
@@ -188,26 +202,26 @@ def open_feed(
     """
     if source.schema.kind != "sparse" and source.dense_bytes <= budget_bytes():
         data = _loaded(source, transform, labels)
-        return MemoryFeed(data, batch_size=batch_size, shuffle=shuffle, seed=seed, device=device)
-    return SourceFeed(
-        source, transform, labels=labels, batch_size=batch_size, shuffle=shuffle, seed=seed, device=device
-    )
+        return MemoryFeed(data, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    return SourceFeed(source, transform, labels=labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
 
 def _loaded(source: Source, transform: Transform, labels: Tensor | None) -> Batch:
     """The whole source in model space, written block by block into one tensor."""
     x = torch.empty((source.n_rows, *transform.event.shape))
+    index = torch.empty(source.n_rows, dtype=torch.int64)
     mask: Tensor | None = None
     first = 0
-    for rows in source.blocks(BLOCK_ROWS):
-        block, known = transform.forward(rows)
-        x[first : first + len(block)] = block
+    for rows in source.blocks(block_rows(transform.event.size)):
+        here = slice(first, first + len(rows))
+        x[here], known = transform.forward(rows)
+        index[here] = torch.from_numpy(np.asarray(rows.index, dtype=np.int64))
         if known is not None and mask is None:
             mask = torch.ones(x.shape, dtype=torch.bool)
         if known is not None and mask is not None:
-            mask[first : first + len(block)] = known
-        first += len(block)
-    return Batch(x, mask, labels, torch.arange(source.n_rows))
+            mask[here] = known
+        first += len(rows)
+    return Batch(x, mask, None if labels is None else labels[index], index)
 
 
 def _cut(data: Batch, start: int, stop: int) -> Batch:
@@ -235,7 +249,10 @@ def _joined(batches: list[Batch]) -> Batch:
     masks = None
     if any(batch.mask is not None for batch in batches):
         masks = torch.cat(
-            [torch.ones_like(batch.x, dtype=torch.bool) if batch.mask is None else batch.mask for batch in batches]
+            [
+                torch.ones_like(batch.x, dtype=torch.bool) if batch.mask is None else batch.mask
+                for batch in batches
+            ]
         )
     labels = [batch.labels for batch in batches if batch.labels is not None]
     rows = [batch.rows for batch in batches if batch.rows is not None]

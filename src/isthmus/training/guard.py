@@ -27,7 +27,9 @@ def is_finite(loss: Tensor, step: int) -> bool:
     return math.isfinite(loss.item())
 
 
-def explain(objective: Objective, batch: Batch, context: Context, *, epoch: int, step: int, saved: str) -> NonFiniteError:
+def explain(
+    objective: Objective, batch: Batch, context: Context, *, epoch: int, step: int, saved: str
+) -> NonFiniteError:
     """The error that names term, layer and batch, from one more pass in which every layer is watched.
 
     saved : what became of the weights, as a clause.

@@ -75,12 +75,14 @@ def train(
             "patience of Training needs a validation loss: pass X_val to fit or set validation_fraction."
         )
     device = resolve_device(training.device)
-    precision = training.precision
+    precision: str = training.precision
     if precision == "auto":
         precision = choose(network, batch_size=feed.batch_size, device=device)
     count = training.threads or share(local_processes())
     with threads(count), torch.random.fork_rng(devices=[]), _interruptible() as interrupted:
-        trainer = _Trainer(network, feed, training, Devices(device, precision), seed, validation, watcher, interrupted)
+        trainer = _Trainer(
+            network, feed, training, Devices(device, precision), seed, validation, watcher, interrupted
+        )
         trainer.prepare(count)
         return trainer.run(count)
 
@@ -122,6 +124,9 @@ class _Trainer:
         generator = torch.Generator().manual_seed(self.seed)
         batch = self.feed.sample(INITIAL_ROWS) if initial.needs_data else None
         initial(self.network, batch=batch, generator=generator)
+        for data in (self.feed, self.validation):
+            if data is not None:
+                data.to(devices.device)
         self.objective = Objective(self.network)
         wrapped = devices.wrap(self.objective)
         self.wrapped = wrapped
@@ -130,7 +135,7 @@ class _Trainer:
         self.schedule = resolved(training.schedule, "training.schedules")
         rate = training.learning_rate or optimizer.peak_learning_rate
         named = [(name, value) for name, value in self.network.named_parameters() if value.requires_grad]
-        trained = self.make_gradients.trained(named, optimizer.elementwise)
+        trained = self.make_gradients.trained(named, elementwise=optimizer.elementwise)
         self.parameters = [parameter for _, parameter in trained]
         self.optimizer: torch.optim.Optimizer = optimizer.build(trained, learning_rate=rate)
         for group in self.optimizer.param_groups:
@@ -244,7 +249,11 @@ class _Trainer:
     def _stop_non_finite(self, batch: Batch, context: Context) -> None:
         """Restore the last good weights and raise the error that says where it happened."""
         position = self.position
-        kept = f"the weights after epoch {position.epoch} were kept" if position.epoch else "no epoch was finished"
+        kept = (
+            f"the weights after epoch {position.epoch} were kept"
+            if position.epoch
+            else "no epoch was finished"
+        )
         error: NonFiniteError = guard.explain(
             self.objective, batch, context, epoch=position.epoch, step=position.step, saved=kept
         )
@@ -261,7 +270,9 @@ class _Trainer:
     def _fold(self) -> None:
         """Add up the rows that have gathered."""
         for name, rows in self.pending.items():
-            summed = torch.cat(rows).sum(dtype=torch.float64 if rows[0].device.type != "mps" else torch.float32)
+            summed = torch.cat(rows).sum(
+                dtype=torch.float64 if rows[0].device.type != "mps" else torch.float32
+            )
             self.sums[name] = self.sums[name] + summed if name in self.sums else summed
         self.pending = {}
 
@@ -277,7 +288,9 @@ class _Trainer:
         } | means
         with self._as_returned():
             if self.validation is not None:
-                record |= {f"validation_{name}": value for name, value in self._validate(self.validation).items()}
+                record |= {
+                    f"validation_{name}": value for name, value in self._validate(self.validation).items()
+                }
             if not all(math.isfinite(value) for value in record.values()):
                 self._refuse_epoch(record)
             self.snapshot = _copied(self.network)
@@ -305,7 +318,11 @@ class _Trainer:
             return
         position = self.position
         if record["validation_loss"] < position.best_loss:
-            position.best_loss, position.best_epoch, position.waited = record["validation_loss"], record["epoch"], 0
+            position.best_loss, position.best_epoch, position.waited = (
+                record["validation_loss"],
+                record["epoch"],
+                0,
+            )
             self.tensors.best = dict(self.snapshot)
         else:
             position.waited += 1
@@ -318,7 +335,9 @@ class _Trainer:
             with self.devices.autocast():
                 terms = self.objective(batch, Context(generator=None))
             for name, value in terms.items():
-                sums[name] = sums.get(name, value.new_zeros((), dtype=torch.float64)) + value.sum(dtype=torch.float64)
+                sums[name] = sums.get(name, value.new_zeros((), dtype=torch.float64)) + value.sum(
+                    dtype=torch.float64
+                )
         means = {name: float(value) / feed.n_rows for name, value in sums.items()}
         return {"loss": sum(means.values())} | means
 
@@ -364,7 +383,9 @@ class _Trainer:
         for name in ("checkpoint", "checkpoint_seconds", "resume", "threads", "device"):
             plan.pop(name)
         parts = {
-            name: [item.to_json() for item in value] if isinstance(value, tuple) else value and value.to_json()
+            name: [item.to_json() for item in value]
+            if isinstance(value, tuple)
+            else value and value.to_json()
             for name, value in vars(self.network.parts).items()
         }
         document = [plan, parts, rate, self.seed, self.feed.n_rows, list(self.network.event.shape)]

@@ -55,7 +55,9 @@ def save_state(path: Path, position: Position, tensors: Tensors, *, seed: int, f
         "terms": tensors.terms,
         "random": {"torch": torch.get_rng_state(), "noise": tensors.noise.get_state()},
     }
-    flattened = {f"{group}/{name}": value for group, values in groups.items() for name, value in values.items()}
+    flattened = {
+        f"{group}/{name}": value for group, values in groups.items() for name, value in values.items()
+    }
     document = {"seed": seed, "fingerprint": fingerprint, "optimizer": optimizer, "position": vars(position)}
     save_checkpoint(path, document, {name: value.detach().cpu() for name, value in flattened.items()})
 
@@ -107,13 +109,20 @@ def _flat_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], d
     return {"numbers": numbers, "groups": state["param_groups"]}, flat
 
 
-def _load_optimizer(optimizer: torch.optim.Optimizer, document: dict[str, Any], flat: dict[str, Tensor]) -> None:
-    state: dict[int, dict[str, Any]] = {int(number): dict(values) for number, values in document["numbers"].items()}
+def _load_optimizer(
+    optimizer: torch.optim.Optimizer, document: dict[str, Any], flat: dict[str, Tensor]
+) -> None:
+    state: dict[int, dict[str, Any]] = {
+        int(number): dict(values) for number, values in document["numbers"].items()
+    }
     for name, value in flat.items():
         number, _, key = name.partition("/")
         state.setdefault(int(number), {})[key] = value
     groups = [
-        {key: tuple(value) if isinstance(value, list) and key != "params" else value for key, value in group.items()}
+        {
+            key: tuple(value) if isinstance(value, list) and key != "params" else value
+            for key, value in group.items()
+        }
         for group in document["groups"]
     ]
     optimizer.load_state_dict({"state": state, "param_groups": groups})

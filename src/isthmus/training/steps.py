@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from isthmus.types import Batch, Context
 
 
+Named = tuple[str, nn.Parameter]
+
+
 class Step(Protocol):
     """Makes the gradients of one batch; ``forward`` first, then ``backward`` if all is finite."""
 
@@ -30,7 +33,7 @@ class Step(Protocol):
         """Set the gradients of all parameters."""
         ...
 
-    def trained(self, parameters: Iterable[tuple[str, nn.Parameter]], elementwise: bool) -> list[tuple[str, nn.Parameter]]:
+    def trained(self, parameters: Iterable[Named], *, elementwise: bool) -> list[Named]:
         """What the optimiser should update: the parameters, or one tensor that they are views of."""
         ...
 
@@ -57,7 +60,7 @@ class AutogradStep:
             parameter.grad = None
         self.devices.backward(loss)
 
-    def trained(self, parameters: Iterable[tuple[str, nn.Parameter]], elementwise: bool) -> list[tuple[str, nn.Parameter]]:
+    def trained(self, parameters: Iterable[Named], *, elementwise: bool) -> list[Named]:
         """See :class:`Step`."""
         return list(parameters)
 
@@ -91,7 +94,7 @@ class ChainStep:
             self.chain.backward(*self._backward)
             self._backward = None
 
-    def trained(self, parameters: Iterable[tuple[str, nn.Parameter]], elementwise: bool) -> list[tuple[str, nn.Parameter]]:
+    def trained(self, parameters: Iterable[Named], *, elementwise: bool) -> list[Named]:
         """See :class:`Step`."""
         return [("flat", self.chain.flat)] if elementwise else list(parameters)
 
@@ -99,12 +102,12 @@ class ChainStep:
 def fastest(network: Composition, objective: nn.Module, devices: Devices) -> Step:
     """The hand-written step where network and parts allow it, else automatic differentiation."""
     parts = network.parts
-    plain = parts.code == Deterministic(parts.code.size) and not parts.penalties and network.loss_state is None
-    halves = (network.encoder, network.decoder)
-    if plain and devices.count == 1 and all(type(half) is DenseChain for half in halves):
-        modules: list[nn.Module] = [
-            block for half in halves for block in half.blocks if not isinstance(block, Reshape)  # type: ignore[union-attr]
-        ]
+    plain = (
+        parts.code == Deterministic(parts.code.size) and not parts.penalties and network.loss_state is None
+    )
+    halves = [half for half in (network.encoder, network.decoder) if type(half) is DenseChain]
+    if plain and devices.count == 1 and len(halves) == 2:
+        modules = [block for half in halves for block in half.blocks if not isinstance(block, Reshape)]
         links = links_of(modules)
         if links is not None and all(parameter.requires_grad for parameter in network.parameters()):
             dtype = torch.bfloat16 if devices.precision == "bfloat16" else torch.float32

@@ -30,5 +30,7 @@ class Kaiming(Initial):
     def __call__(self, network: Composition, *, batch: Batch | None, generator: torch.Generator) -> None:
         for layer, activation in weighted_layers(network):
             fan_in, _ = fans(layer)
-            nn.init.normal_(cast(Tensor, layer.weight), std=gain(activation) / fan_in**0.5, generator=generator)
+            nn.init.normal_(
+                cast(Tensor, layer.weight), std=gain(activation) / fan_in**0.5, generator=generator
+            )
             zero_bias(layer)

@@ -47,7 +47,9 @@ class Orthogonal(Initial):
 
 def orthonormal(rows: int, columns: int, generator: torch.Generator) -> Tensor:
     """(rows, columns) float64 with orthonormal rows, or columns where those are fewer, uniformly at random."""
-    normal = torch.empty(max(rows, columns), min(rows, columns), dtype=torch.float64).normal_(generator=generator)
+    normal = torch.empty(max(rows, columns), min(rows, columns), dtype=torch.float64).normal_(
+        generator=generator
+    )
     q, r = torch.linalg.qr(normal)
     q = q * torch.sign(torch.diagonal(r))
     return q if rows >= columns else q.t().contiguous()

@@ -63,8 +63,13 @@ class PCA(Initial):
             code_size = network.parts.code.size
             last = layer is halves[0][-1][0]
             above = readers[-1] if readers else None
-            readers.append(_Reader(above, slope, code_size, most=code_size if last else None, generator=generator))
-        handles = [layer.register_forward_pre_hook(reader) for (layer, _), reader in zip(halves[0], readers, strict=True)]
+            readers.append(
+                _Reader(above, slope, code_size, most=code_size if last else None, generator=generator)
+            )
+        handles = [
+            layer.register_forward_pre_hook(reader)
+            for (layer, _), reader in zip(halves[0], readers, strict=True)
+        ]
         was_training = network.training
         network.eval()
         try:
@@ -85,7 +90,13 @@ class _Reader:
     """
 
     def __init__(
-        self, above: _Reader | None, slope: float, code_size: int, *, most: int | None, generator: torch.Generator
+        self,
+        above: _Reader | None,
+        slope: float,
+        code_size: int,
+        *,
+        most: int | None,
+        generator: torch.Generator,
     ) -> None:
         self.above = above
         self.slope = slope
@@ -186,7 +197,7 @@ def _principal(centered: Tensor, count: int, generator: torch.Generator) -> Tens
     else:
         directions = torch.linalg.svd(centered, full_matrices=False).Vh
     if len(directions) < count:  # fewer rows than units: complete the basis
-        rest = orthonormal(inputs, inputs, generator)[:, : count]
+        rest = orthonormal(inputs, inputs, generator)[:, :count]
         rest = rest - directions.t() @ (directions @ rest)
         directions = torch.cat([directions, torch.linalg.qr(rest).Q.t()])
     directions = directions[:count]

@@ -82,7 +82,13 @@ class OrthogonalMomentum(torch.optim.Optimizer):
     """The torch optimiser behind :class:`Muon`; groups carry the rule ``muon`` or ``adam``."""
 
     def __init__(
-        self, groups: list[dict[str, Any]], *, momentum: float, weight_decay: float, steps: int, adam_ratio: float
+        self,
+        groups: list[dict[str, Any]],
+        *,
+        momentum: float,
+        weight_decay: float,
+        steps: int,
+        adam_ratio: float,
     ) -> None:
         defaults = {
             "lr": 0.0,
@@ -98,7 +104,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
         super().__init__(groups, defaults)
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update of every parameter that has a gradient."""
         loss = None
         if closure is not None:
@@ -113,7 +119,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
         return loss
 
     def _orthogonal(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
-        gradients = [parameter.grad for parameter in parameters]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         for parameter in parameters:
             if not self.state[parameter]:
                 self.state[parameter]["momentum"] = torch.zeros_like(parameter)
@@ -138,7 +144,7 @@ class OrthogonalMomentum(torch.optim.Optimizer):
 
     def _adam(self, group: dict[str, Any], parameters: list[Tensor]) -> None:
         beta1, beta2 = group["beta1"], group["beta2"]
-        gradients = [parameter.grad for parameter in parameters]
+        gradients = [parameter.grad for parameter in parameters if parameter.grad is not None]
         for parameter in parameters:
             if not self.state[parameter]:
                 zeros = {name: torch.zeros_like(parameter) for name in ("first", "second")}
@@ -164,7 +170,7 @@ def orthogonalized(matrices: Tensor, *, steps: int) -> Tensor:
     Singular vectors stay, singular values go towards 1. Computed in the stack's own type.
     """
     norm = torch.linalg.vector_norm(matrices, dim=(-2, -1), keepdim=True, dtype=torch.float32)
-    x = matrices / (norm * _SAFETY + 1e-12).to(matrices.dtype)
+    x: Tensor = matrices / (norm * _SAFETY + 1e-12).to(matrices.dtype)
     for step in range(steps):
         a, b, c = _POLYNOMIALS[min(step, len(_POLYNOMIALS) - 1)]
         gram = x @ x.mT

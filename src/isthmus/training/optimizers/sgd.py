@@ -39,7 +39,9 @@ class SGD(Optimizer):
 
     def conflicts(self) -> Iterator[str]:
         if self.nesterov and self.momentum == 0:
-            yield sentence("momentum of SGD", "above 0 with nesterov=True", self.momentum, "set nesterov=False")
+            yield sentence(
+                "momentum of SGD", "above 0 with nesterov=True", self.momentum, "set nesterov=False"
+            )
 
     def build(
         self, parameters: Iterable[tuple[str, nn.Parameter]], *, learning_rate: float
