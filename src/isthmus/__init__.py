@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from isthmus.version import __version__
+
 if TYPE_CHECKING:
     from isthmus import recipes as recipes
     from isthmus.estimator import Autoencoder as Autoencoder
-    from isthmus.saving import load as load
+    from isthmus.loading import load as load
 
-__version__ = "0.1.0"
 __all__ = ["Autoencoder", "__version__", "load", "recipes"]
 
 # Imported when first asked for: torch and scikit-learn take seconds, and `isthmus --help` needs neither.
-_HOMES = {"Autoencoder": "isthmus.estimator", "load": "isthmus.saving", "recipes": "isthmus.recipes"}
+_HOMES = {"Autoencoder": "isthmus.estimator", "load": "isthmus.loading", "recipes": "isthmus.recipes"}
 
 
 def __getattr__(name: str) -> Any:

@@ -102,11 +102,11 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         for name in params:
             head, nested, _ = name.partition("__")
             if nested and head in ("architecture", "training", "code", "loss") and head not in params:
-                setattr(self, head, self._part(head))
+                setattr(self, head, self.part(head))
         super().set_params(**params)
         return self
 
-    def _part(self, name: str) -> Any:
+    def part(self, name: str) -> Any:
         """The part that a parameter stands for; a loss that is chosen by the data stays ``auto``."""
         value = getattr(self, name)
         if name == "architecture":
@@ -128,7 +128,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             "corruption": (Corruption, type(None)),
             "training": (Training,),
         }
-        found = {name: self._part(name) for name in wanted}
+        found = {name: self.part(name) for name in wanted}
         found["penalties"] = tuple(self.penalties)
         problems = [
             sentence(f"{name} of Autoencoder", f"one of the {kinds[0].family} parts", found[name])

@@ -4,10 +4,9 @@ import dataclasses
 import os
 
 import pytest
+from cli.small import SMALL
 
 from isthmus.cli.main import main
-
-SMALL = ("--epochs", "2", "--hidden", "16", "--code-size", "4", "--set", "training.threads=1")
 
 
 @dataclasses.dataclass
@@ -38,10 +37,3 @@ def model(tmp_path_factory):
     path = tmp_path_factory.mktemp("fitted") / "model"
     assert main(["fit", "digits", "--out", str(path), "--quiet", *SMALL]) == 0
     return path
-
-
-def listing(folder):
-    """Every path below a folder with its content."""
-    return {
-        path.relative_to(folder): path.read_bytes() if path.is_file() else None for path in folder.rglob("*")
-    }

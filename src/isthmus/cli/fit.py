@@ -110,7 +110,7 @@ class _Run:
             check_model_output(self.out, overwrite=self.overwrite)
             self._look_for_checkpoint()
         self.model: Autoencoder = compose(self.choices)
-        self.model.training = training = self.model._part("training")
+        self.model.training = training = self.model.part("training")
         training.checkpoint, training.resume = str(self.checkpoint), self.resume
         every = self.choices.checkpoint_every
         training.checkpoint_seconds = CHECKPOINT_SECONDS if every is None else every
@@ -181,7 +181,7 @@ class _Run:
 
         summary: dict[str, Any] = self.model.training_summary_
         rows, held_out = self.source, self.validation
-        fraction = self.model._part("training").validation_fraction
+        fraction = self.model.part("training").validation_fraction
         if fraction and held_out is None:
             rows, held_out = split_rows(self.source, fraction, seed=summary["seed"])
         document: dict[str, Any] = {"training": self.model.evaluate(rows), "validation": None}
@@ -202,8 +202,12 @@ class _Run:
         messages.show(words(training=document["training"], held_out=document["validation"]))
         stopped = " (stopped early)" if summary["stopped"] == "patience" else ""
         messages.show(
-            f"{summary['epochs']} epochs{stopped} in {summary['seconds']:.1f} s; the model is in {self.out}."
+            f"{_counted(summary['epochs'], 'epoch')}{stopped} in {summary['seconds']:.1f} s; the model is in {self.out}."
         )
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _terms(history: list[dict[str, Any]], epoch: int) -> dict[str, float]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
 
-from isthmus import __version__
+from isthmus.version import __version__
 from isthmus.cli.apply import decode, encode, reconstruct
 from isthmus.cli.demo import demo
 from isthmus.cli.evaluate import evaluate

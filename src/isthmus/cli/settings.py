@@ -28,6 +28,7 @@ PARTS = {
     "training": "training",
 }
 _PLAIN = ("scaling",)
+_EXAMPLES = {"penalties": "['L1(0.01)']", "scaling": "'standard'"}
 _OWN = {"checkpoint": "--checkpoint-every", "checkpoint_seconds": "--checkpoint-every", "resume": "--resume"}
 
 
@@ -206,7 +207,7 @@ def assign(model: Autoencoder, path: str, value: Any) -> None:
         return
     if first == "training" and rest[0] in _OWN:
         raise ParameterError(f"{path} is kept by fit itself: use {_OWN[rest[0]]}.")
-    part = model._part(first) if first in PARTS and first != "penalties" else None
+    part = model.part(first) if first in PARTS and first != "penalties" else None
     setattr(model, first, part) if part is not None else None
     for name in rest[:-1]:
         part = _inner(part, name, path)
@@ -249,35 +250,30 @@ def _set_field(part: Spec, name: str, value: Any) -> None:
 
 def _assign_document(model: Autoencoder, path: str, value: Any) -> None:
     """Set what a configuration file says: a table of fields, a table with a type, an expression, or a value."""
-    if not isinstance(value, Mapping):
-        family = PARTS.get(path, "")
-        text = (
-            parse_value(value, family=family)
-            if isinstance(value, str) and path in PARTS
-            else _read(value, family)
-        )
-        assign(model, path, text)
-        return
-    if path not in PARTS or path == "penalties":
-        raise ParameterError(
-            _unknown(path, "the configuration", (*_FILE_TYPES, *PARTS, *_PLAIN))
-            if path not in PARTS
-            else "penalties in a configuration are a list: penalties = ['L1(0.01)']."
-        )
-    fields = dict(value)
-    if "type" in fields:
-        part = registry.named(PARTS[path], str(fields.pop("type")))
-        assign(
-            model,
-            path,
-            _made(part, {name: _read(item, "") for name, item in fields.items() if not _is_table(item)}),
-        )
+    if path.partition(".")[0] not in (*PARTS, *_PLAIN):
+        raise ParameterError(_unknown(path, "The configuration", (*_FILE_TYPES, *PARTS, *_PLAIN)))
+    if isinstance(value, Mapping):
+        _assign_table(model, path, value)
+    elif isinstance(value, str) and path in PARTS:
+        assign(model, path, parse_value(value, family=PARTS[path]))
+    else:
+        assign(model, path, _read(value, PARTS.get(path, "")))
+
+
+def _assign_table(model: Autoencoder, path: str, value: Mapping[str, Any]) -> None:
+    """Fields of a part; with a ``type`` of a new one. Every bad field is reported together."""
+    if path == "penalties" or path not in PARTS:
+        raise ParameterError(f"{path} of the configuration is no table: write {path} = {_EXAMPLES.get(path, '...')}.")
+    fields = {name.replace("-", "_"): item for name, item in value.items() if name != "type"}
+    if "type" in value:
+        part = registry.named(PARTS[path], str(value["type"]))
+        simple = {name: _read(item, "") for name, item in fields.items() if not isinstance(item, Mapping)}
+        assign(model, path, _made(part, simple))
+        fields = {name: item for name, item in fields.items() if name not in simple}
     problems = []
     for name, item in fields.items():
-        if "type" in value and not _is_table(item):
-            continue
         try:
-            _assign_field(model, f"{path}.{name.replace('-', '_')}", item)
+            _assign_field(model, f"{path}.{name}", item)
         except ParameterError as error:
             problems.append(str(error))
     if problems:
@@ -285,9 +281,9 @@ def _assign_document(model: Autoencoder, path: str, value: Any) -> None:
 
 
 def _assign_field(model: Autoencoder, path: str, item: Any) -> None:
-    if _is_table(item):
+    if isinstance(item, Mapping):
         first, _, rest = path.partition(".")
-        family = _family_of(type(model._part(first)), rest)
+        family = _family_of(type(model.part(first)), rest)
         if "type" in item and family:
             fields = {name: _read(value, "") for name, value in item.items() if name != "type"}
             assign(model, path, _made(registry.named(family, str(item["type"])), fields))
@@ -297,10 +293,6 @@ def _assign_field(model: Autoencoder, path: str, item: Any) -> None:
                 assign(model, f"{path}.{name}", _read(value, ""))
             return
     assign(model, path, _read(item, ""))
-
-
-def _is_table(item: Any) -> bool:
-    return isinstance(item, Mapping)
 
 
 def _made(part: type, fields: dict[str, Any]) -> Any:

@@ -20,7 +20,7 @@ def opened_model(path: Path, *, allow: Sequence[str] = ()) -> Autoencoder:
 
     Results come in the form that files have, whatever the model was trained on in Python.
     """
-    from isthmus.saving import load
+    from isthmus.loading import load
 
     if allow and "" not in sys.path:
         sys.path.insert(0, "")

@@ -37,7 +37,8 @@ class DenseChain(nn.Module):
     ----------
     layers : the linear maps in order.
     widths : numbers out of each layer, for normalisation.
-    style : what follows every layer but the last; ``output_activation`` follows that.
+    style : what follows every layer but the last.
+    output_activation : what follows the last.
 
     Random: dropout draws from torch's global generator.
     """

@@ -8,6 +8,7 @@ from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 from isthmus.errors import ModelError
+from isthmus.version import __version__
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -23,7 +24,7 @@ MODEL_MIGRATIONS: Mapping[int, Callable[[dict[str, Any], dict[str, Tensor]], Con
 
 def written_by() -> dict[str, str]:
     """Versions of what writes a file, for its reader's information."""
-    return {"isthmus": _version("isthmus"), "torch": _version("torch"), "python": platform.python_version()}
+    return {"isthmus": __version__, "torch": _version("torch"), "python": platform.python_version()}
 
 
 def check_format(
@@ -43,7 +44,7 @@ def check_format(
         raise error(f"{what} is damaged: its format is {found!r}, not a number from 1: copy it anew.")
     if found > known:
         raise error(
-            f"{what} has format {found}, written by isthmus {wrote}, and this isthmus ({_version('isthmus')}) "
+            f"{what} has format {found}, written by isthmus {wrote}, and this isthmus ({__version__}) "
             f"reads formats up to {known}: install a newer isthmus."
         )
 

@@ -23,7 +23,7 @@ _SCRIPT = """
 import sys
 import numpy as np
 import torch
-from isthmus.saving import load
+from isthmus.loading import load
 threads, allow, *folders = sys.argv[1:]
 torch.set_num_threads(int(threads))
 for folder in folders:

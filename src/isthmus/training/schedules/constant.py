@@ -9,7 +9,12 @@ from isthmus.training.schedules.schedule import Schedule
 
 @dataclass
 class Constant(Schedule):
-    """The peak rate throughout, after the warm-up."""
+    """The peak rate throughout, after the warm-up.
+
+    Parameters
+    ----------
+    warmup : in [0, 1), share of the training spent rising.
+    """
 
     alias = "constant"
 

@@ -1,0 +1,126 @@
+"""The hand-written gradient is the automatic one."""
+
+import pytest
+import torch
+from training.networks import feed, network, rows, state, training
+
+from isthmus.architectures.dense import Dense
+from isthmus.codes.deterministic import Deterministic
+from isthmus.codes.gaussian import Gaussian
+from isthmus.corruptions.gaussian_noise import GaussianNoise
+from isthmus.losses.binary_cross_entropy import BinaryCrossEntropy
+from isthmus.losses.huber import Huber
+from isthmus.losses.squared_error import SquaredError
+from isthmus.losses.table import Table
+from isthmus.nn.activations import ACTIVATIONS
+from isthmus.objective import Objective
+from isthmus.penalties.l1 import L1
+from isthmus.training.devices import Devices
+from isthmus.training.loop import train
+from isthmus.training.steps import AutogradStep, ChainStep, fastest
+from isthmus.types import Batch, Context
+
+
+def both(net, batch, rows_of=None):
+    """Terms and gradients by automatic differentiation and by hand."""
+    devices = Devices("cpu", "float32")
+    found = []
+    for make in (lambda: AutogradStep(Objective(net), devices), lambda: fastest(net, Objective(net), devices)):
+        step = make()
+        terms, loss = step.forward(batch, Context(torch.Generator().manual_seed(1)), len(batch))
+        step.backward(loss)
+        found.append((terms, loss.detach(), [value.grad.clone() for value in net.parameters()], step))
+    assert isinstance(found[1][3], ChainStep)
+    return found
+
+
+def assert_equal(found):
+    (terms, loss, gradients, _), (terms_by_hand, loss_by_hand, by_hand, _) = found
+    assert list(terms) == list(terms_by_hand)
+    torch.testing.assert_close(loss_by_hand, loss, rtol=1e-6, atol=1e-7)
+    torch.testing.assert_close(
+        terms_by_hand["reconstruction"], terms["reconstruction"].detach(), rtol=1e-6, atol=1e-7
+    )
+    for one, other in zip(by_hand, gradients, strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["known", "masked"])
+@pytest.mark.parametrize("loss", [SquaredError(), BinaryCrossEntropy(), Huber(0.3)], ids=repr)
+@pytest.mark.parametrize("activation", list(ACTIVATIONS))
+def test_gradients(activation, loss, masked):
+    x = rows(9) / 6
+    mask = torch.rand(x.shape, generator=torch.Generator().manual_seed(2)) < 0.7 if masked else None
+    net = network(Dense((8, 5), activation=activation), loss=loss)
+    assert_equal(both(net, Batch(x if mask is None else x * mask, mask)))
+
+
+@pytest.mark.parametrize("output", ["identity", "sigmoid", "tanh", "relu", "softplus"])
+@pytest.mark.parametrize("architecture", [Dense(()), Dense((8,), decoder_hidden=(4, 7))], ids=repr)
+def test_other_outputs_and_shapes(architecture, output):
+    architecture.output_activation = output
+    net = network(architecture, corruption=GaussianNoise(0.2))
+    with torch.no_grad():
+        net.decoder.blocks[-1 if output == "identity" else -2].bias += 1.0  # keep the rectifier open
+    assert_equal(both(net, Batch(rows(9))))
+
+
+@pytest.mark.parametrize("optimizer", ["adam", "sgd", "muon"])
+def test_trainings_end_alike(optimizer, monkeypatch):
+    x, mask = rows(30), torch.rand(30, 6, generator=torch.Generator().manual_seed(2)) < 0.8
+    ends = []
+    for chain in (True, False):
+        if not chain:
+            monkeypatch.setattr("isthmus.training.loop.fastest", lambda net, whole, devices: AutogradStep(whole, devices))
+        net = network(corruption=GaussianNoise(0.1))
+        outcome = train(net, feed(x * mask, mask=mask), training(optimizer=optimizer), seed=0)
+        ends.append((state(net), [record["loss"] for record in outcome.history]))
+    assert ends[0][1] == pytest.approx(ends[1][1], rel=1e-4)
+    for name, value in ends[0][0].items():
+        torch.testing.assert_close(value, ends[1][0][name], rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "net",
+    [
+        lambda: network(Dense((8,), tied=True)),
+        lambda: network(Dense((8,), normalization="layer")),
+        lambda: network(Dense((8,), dropout=0.1)),
+        lambda: network(code=Gaussian(3)),
+        lambda: network(code=Deterministic(3, activation="relu")),
+        lambda: network(penalties=(L1(),)),
+        lambda: network(loss=Table()),
+    ],
+    ids=["tied", "norm", "dropout", "gaussian", "activated code", "penalty", "stateful loss"],
+)
+def test_anything_else_is_differentiated_automatically(net):
+    one = net()
+    assert isinstance(fastest(one, Objective(one), Devices("cpu", "float32")), AutogradStep)
+
+
+def test_frozen_parameters_stay():
+    net = network()
+    net.encoder.blocks[0].weight.requires_grad_(False)
+    before = state(net)
+    train(net, feed(), training(initial_weights="as_built"), seed=0)
+    assert torch.equal(net.encoder.blocks[0].weight, before["encoder.blocks.0.weight"])
+    assert not torch.equal(net.encoder.blocks[0].bias, before["encoder.blocks.0.bias"])
+
+
+def test_images_pass_the_chain():
+    from isthmus.composition import Composition, Parts
+    from isthmus.types import Event
+
+    net = Composition(Parts(Dense((8,)), Deterministic(3), SquaredError()), Event((2, 3, 5)))
+    x = torch.rand(7, 2, 3, 5, generator=torch.Generator().manual_seed(0))
+    mask = x > 0.2
+    assert_equal(both(net, Batch(x * mask, mask)))
+
+
+def test_the_modules_read_the_one_tensor_that_is_trained():
+    net = network()
+    step = fastest(net, Objective(net), Devices("cpu", "float32"))
+    assert net.reconstruct(rows(5)).abs().max() > 0
+    with torch.no_grad():
+        step.chain.flat.zero_()
+    assert net.reconstruct(rows(5)).abs().max() == 0
