@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.tasks import MissingDataError
 
-PARTS = ("epochs", "quality", "encode", "stream")
+PARTS = ("epochs", "quality", "encode", "stream", "optimizers")
 
 
 def main() -> int:

@@ -292,9 +292,11 @@ def from_json(document: Any, *, allow: Sequence[str] = ()) -> Any:
 
 
 def clone(part: Any) -> Any:
-    """A deep copy of a part, a tuple of parts, or a plain value."""
+    """A deep copy of a part, of a tuple, list or dictionary of parts, or of a plain value."""
     if isinstance(part, Spec):
         return type(part)(**{key: clone(value) for key, value in part.get_params(deep=False).items()})
     if isinstance(part, tuple | list):
         return type(part)(clone(item) for item in part)
+    if isinstance(part, dict):
+        return {key: clone(value) for key, value in part.items()}
     return part

@@ -42,7 +42,7 @@ def test_the_first_page_names_every_command(isthmus):
 def test_every_option_is_described(isthmus, command):
     answer = isthmus(command, "--help")
     assert answer.status == 0
-    rows = re.findall(r"│ [ *] +(\S+(?: \S+)?) *(.*?) *│", answer.out)
+    rows = re.findall(r"│ \*? *(-*[\w-]+(?: [A-Z]+)?) +(.*?) *│", answer.out)
     assert rows
     for name, text in rows:
         if name.startswith("-") or name.isupper():

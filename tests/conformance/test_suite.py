@@ -54,14 +54,14 @@ class Coupled(Penalty):
 
 
 @dataclass
-class WrongGradient(SquaredError):
+class TwiceTheGradient(SquaredError):  # noqa: N818
     def with_gradient(self, output, x, *, mask, event, state):
         nats, gradient = super().with_gradient(output, x, mask=mask, event=event, state=state)
         return nats, 2 * gradient
 
 
 @dataclass
-class MasklessLoss(SquaredError):
+class BlindToMasks(SquaredError):  # noqa: N818
     def __call__(self, output, x, *, mask, event, state):
         return super().__call__(output, x, mask=None, event=event, state=state)
 
@@ -129,8 +129,8 @@ class Renamed(L1):
         (Unseeded(), "seeds_decide_a_training"),
         (Own(), "shards_are_cut_from_the_whole"),
         (Coupled(), "loss_is_the_mean_of_its_rows"),
-        (WrongGradient(), "written_gradient_is_autograd"),
-        (MasklessLoss(), "unknown_entries_contribute_nothing"),
+        (TwiceTheGradient(), "written_gradient_is_autograd"),
+        (BlindToMasks(), "unknown_entries_contribute_nothing"),
         (Detached(3), "gradients_reach_every_parameter"),
         (Stretched(), "density_integrates_to_one"),
         (Unlike(), "samples_follow_the_density"),

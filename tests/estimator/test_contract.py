@@ -26,7 +26,9 @@ from isthmus.training.training import Training
 
 def small(**fields):
     training = Training(max_epochs=2, batch_size=32, threads=1, device="cpu")
-    return Autoencoder(**{"architecture": Dense((8,)), "code": 2, "training": training, "random_state": 0} | fields)
+    return Autoencoder(
+        **{"architecture": Dense((8,)), "code": 2, "training": training, "random_state": 0} | fields
+    )
 
 
 #: Checks that are not passed, and why.
@@ -48,7 +50,7 @@ def checks():
 
 
 @pytest.mark.filterwarnings("ignore:.*")
-@pytest.mark.parametrize(("estimator", "check", "name"), checks())
+@pytest.mark.parametrize(("estimator", "check", "name"), list(checks()))
 def test_estimator_check(estimator, check, name):
     if name in EXEMPT:
         pytest.skip(EXEMPT[name])
@@ -109,7 +111,9 @@ def test_fit_leaves_the_callers_parts():
 
 
 def test_nested_names_of_parts_that_are_none_or_a_name():
-    model = Autoencoder().set_params(architecture__hidden=(4,), training__max_epochs=3, code__activation="relu")
+    model = Autoencoder().set_params(
+        architecture__hidden=(4,), training__max_epochs=3, code__activation="relu"
+    )
     assert model.architecture == Dense((4,))
     assert model.training.max_epochs == 3
     assert model.code == Deterministic(16, activation="relu")
@@ -162,11 +166,15 @@ def test_a_linear_autoencoder_spans_pcas_subspace():
     cosines = np.linalg.svd(directions @ span, compute_uv=False)
     assert cosines.min() > 0.99
     evaluation = model.evaluate(X)
-    assert evaluation["squared_error"] == pytest.approx(evaluation["baselines"]["pca"]["squared_error"], rel=0.01)
+    assert evaluation["squared_error"] == pytest.approx(
+        evaluation["baselines"]["pca"]["squared_error"], rel=0.01
+    )
 
 
 def test_pca_weights_start_at_pca():
     X = load_digits().data[:300].astype(np.float32) / 16
     training = Training(max_epochs=0, initial_weights="pca", threads=1, device="cpu")
     evaluation = Autoencoder(Dense((40, 20)), code=6, training=training, random_state=0).fit(X).evaluate(X)
-    assert evaluation["squared_error"] == pytest.approx(evaluation["baselines"]["pca"]["squared_error"], rel=1e-4)
+    assert evaluation["squared_error"] == pytest.approx(
+        evaluation["baselines"]["pca"]["squared_error"], rel=1e-4
+    )

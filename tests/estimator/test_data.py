@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 import torch
-from estimator.test_contract import small
 from scipy import sparse
 
+from estimator.test_contract import small
 from isthmus.architectures.conv import Conv
 from isthmus.errors import DataError, IsthmusError, NonFiniteError, ParameterError, SchemaError
 from isthmus.estimator import Autoencoder, NotFittedError
 from isthmus.losses.table import Table
-from isthmus.saving import load
+from isthmus import load
 from isthmus.training.training import Training
 
 
@@ -238,7 +238,11 @@ def test_rows_as_numpy_scalars_and_lists():
         (lambda X: small().fit(X).inverse_transform(X), DataError, "this model's codes have 2 numbers"),
         (lambda X: small().fit(X).inverse_transform([[np.nan, 1]]), DataError, "NaN or infinity"),
         (lambda X: small().fit(X).sample(0), ParameterError, "n of sample"),
-        (lambda X: small().set_params(training__optimizer="adan").fit(X), ParameterError, "did you mean 'adam'"),
+        (
+            lambda X: small().set_params(training__optimizer="adan").fit(X),
+            ParameterError,
+            "did you mean 'adam'",
+        ),
         (lambda X: small().set_params(training__device="tpu").fit(X), ParameterError, "device of Training"),
         (lambda X: small().set_params(training__patience=1).fit(X), ParameterError, "patience of Training"),
         (lambda X: small().set_params(architecture__hidden=(0,)).fit(X), ParameterError, "hidden of Dense"),
@@ -254,7 +258,13 @@ def test_refusals_are_one_clear_sentence(call, error, words):
 def test_a_diverged_fit_keeps_the_last_good_weights():
     X = numbers()
     training = Training(
-        max_epochs=200, optimizer="sgd", learning_rate=3.0, schedule="linear", threads=1, device="cpu", batch_size=40
+        max_epochs=200,
+        optimizer="sgd",
+        learning_rate=3.0,
+        schedule="linear",
+        threads=1,
+        device="cpu",
+        batch_size=40,
     )
     model = Autoencoder(code=2, training=training, random_state=0)
     with pytest.raises(NonFiniteError, match="learning rate ten times lower"):

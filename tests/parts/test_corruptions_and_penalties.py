@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from training.networks import network, rows
 
 from isthmus.architectures.dense import Dense
 from isthmus.corruptions.gaussian_noise import GaussianNoise
@@ -10,6 +9,7 @@ from isthmus.errors import ParameterError
 from isthmus.objective import Objective
 from isthmus.penalties.l1 import L1
 from isthmus.types import Batch, Context, Event
+from training.networks import network, rows
 
 
 def test_noise_is_the_generators_normal_numbers_times_std():

@@ -18,7 +18,9 @@ LOG2, SOFTPLUS1 = math.log(2), math.log1p(math.e)
 
 
 def nats(loss, output, x, mask=None, event=PAIR):
-    return loss(torch.tensor(output), torch.tensor(x), mask=mask, event=event, state=loss.state(event)).tolist()
+    return loss(
+        torch.tensor(output), torch.tensor(x), mask=mask, event=event, state=loss.state(event)
+    ).tolist()
 
 
 @pytest.mark.parametrize(
@@ -49,7 +51,10 @@ def test_two_rows_by_hand(loss, output, x, whole, known):
 
 def test_a_table_row_by_hand():
     event = Event((4,), (Column("n", "numeric", 0, 1), Column("c", "categorical", 1, 3)))
-    output, x = [[2.0, 0.0, 0.0, 0.0], [0.0, math.log(2), 0.0, 0.0]], [[0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0]]
+    output, x = (
+        [[2.0, 0.0, 0.0, 0.0], [0.0, math.log(2), 0.0, 0.0]],
+        [[0.0, 1.0, 0.0, 0.0], [1.0, 0.0, 1.0, 0.0]],
+    )
     assert nats(Table(), output, x, event=event) == pytest.approx([2 + math.log(3), 0.5 + math.log(4)])
     mean = Table().mean(torch.tensor(output), event=event)
     assert mean[1].tolist() == pytest.approx([0.0, 0.5, 0.25, 0.25])

@@ -147,7 +147,7 @@ numbers = st.floats(0, 1, exclude_max=True)
 )
 def test_repr_and_equality_of_anything(size, rate, widths, limit):
     part = Outer(size, Inner(rate), tuple(widths), limit=limit)
-    again = eval(repr(part), {"Outer": Outer, "Inner": Inner, "inf": math.inf})
+    again = eval(repr(part), {"Outer": Outer, "Inner": Inner, "inf": math.inf})  # noqa: S307
     assert again == part
 
 
@@ -163,7 +163,10 @@ def test_json_of_anything(hidden, rate, beta):
 
 
 def test_infinity_survives_json():
-    assert spec.from_json(json.loads(json.dumps(spec._to_json((math.inf, -math.inf))))) == (math.inf, -math.inf)
+    assert spec.from_json(json.loads(json.dumps(spec._to_json((math.inf, -math.inf))))) == (
+        math.inf,
+        -math.inf,
+    )
 
 
 def test_json_of_unknown_and_foreign_parts():

@@ -4,7 +4,6 @@ import os
 import sys
 
 import torch
-from training.networks import feed, network, rows, training
 
 from isthmus.architectures.dense import Dense
 from isthmus.codes.gaussian import Gaussian
@@ -13,6 +12,7 @@ from isthmus.penalties.l1 import L1
 from isthmus.training.devices import launched_processes
 from isthmus.training.loop import train
 from isthmus.training.optimizers.sgd import SGD
+from training.networks import feed, network, rows, training
 
 KINDS = {
     "plain": {},

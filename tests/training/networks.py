@@ -18,9 +18,15 @@ def rows(n=50, features=FEATURES, seed=0):
     return torch.rand(n, features, generator=generator) @ torch.rand(features, features, generator=generator)
 
 
-def network(architecture=None, *, code=None, loss=None, corruption=None, penalties=(), features=FEATURES, seed=0):
+def network(
+    architecture=None, *, code=None, loss=None, corruption=None, penalties=(), features=FEATURES, seed=0
+):
     parts = Parts(
-        architecture or Dense((8,)), code or Deterministic(3), loss or SquaredError(), corruption, tuple(penalties)
+        architecture or Dense((8,)),
+        code or Deterministic(3),
+        loss or SquaredError(),
+        corruption,
+        tuple(penalties),
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -29,7 +35,9 @@ def network(architecture=None, *, code=None, loss=None, corruption=None, penalti
 
 def feed(x=None, *, batch_size=8, shuffle=True, seed=0, mask=None):
     x = rows() if x is None else x
-    return MemoryFeed(Batch(x, mask, None, torch.arange(len(x))), batch_size=batch_size, shuffle=shuffle, seed=seed)
+    return MemoryFeed(
+        Batch(x, mask, None, torch.arange(len(x))), batch_size=batch_size, shuffle=shuffle, seed=seed
+    )
 
 
 def training(**fields):

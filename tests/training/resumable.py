@@ -9,19 +9,23 @@ import time
 from pathlib import Path
 
 import torch
-from training.networks import feed, network, rows, training
 
 from isthmus.architectures.dense import Dense
 from isthmus.codes.gaussian import Gaussian
 from isthmus.corruptions.gaussian_noise import GaussianNoise
 from isthmus.training.loop import train
 from isthmus.training.watching import Silent
+from training.networks import feed, network, rows, training
 
 CHOICES = {
     "plain": ({}, {}),
     "noise": ({"corruption": GaussianNoise(0.1)}, {"averaging": 0.9, "gradient_clip": 1.0}),
     "everything": (
-        {"architecture": Dense((8,), dropout=0.2, normalization="batch"), "code": Gaussian(3), "corruption": GaussianNoise(0.1)},
+        {
+            "architecture": Dense((8,), dropout=0.2, normalization="batch"),
+            "code": Gaussian(3),
+            "corruption": GaussianNoise(0.1),
+        },
         {"averaging": 0.9, "optimizer": "muon", "patience": 50},
     ),
 }
@@ -41,12 +45,16 @@ def run(checkpoint, kind, *, seconds=0.0, epochs=5, resume=True, watcher=None):
     outcome = train(
         net,
         feed(),
-        training(max_epochs=epochs, checkpoint=str(checkpoint), checkpoint_seconds=0.0, resume=resume, **choices),
+        training(
+            max_epochs=epochs, checkpoint=str(checkpoint), checkpoint_seconds=0.0, resume=resume, **choices
+        ),
         seed=3,
         validation=feed(rows(20, seed=4)) if "patience" in choices else None,
         watcher=watcher or Slow(seconds),
     )
-    history = [{key: value for key, value in record.items() if key != "seconds"} for record in outcome.history]
+    history = [
+        {key: value for key, value in record.items() if key != "seconds"} for record in outcome.history
+    ]
     return {name: value.tolist() for name, value in net.state_dict().items()}, history
 
 

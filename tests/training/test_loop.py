@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
-from training.networks import feed, network, rows, same, state, training
 
 from isthmus.architectures.dense import Dense
 from isthmus.corruptions.gaussian_noise import GaussianNoise
@@ -16,6 +15,7 @@ from isthmus.training.loop import train
 from isthmus.training.optimizers.sgd import SGD
 from isthmus.training.schedules.linear import Linear
 from isthmus.training.watching import Silent
+from training.networks import feed, network, rows, same, state, training
 
 
 class Recorder(Silent):
@@ -126,7 +126,13 @@ def test_averaging_is_the_mean_it_says(penalties):
             seen.append(state(net))
 
     start = network(penalties=penalties)
-    train(net, feed(), training(averaging=0.8, max_epochs=2, initial_weights="as_built"), seed=0, watcher=Steps())
+    train(
+        net,
+        feed(),
+        training(averaging=0.8, max_epochs=2, initial_weights="as_built"),
+        seed=0,
+        watcher=Steps(),
+    )
     average = state(start)
     for done, weights in enumerate(seen):
         memory = min(0.8, (1 + done) / (10 + done))
@@ -173,7 +179,9 @@ def test_nan_names_term_layer_and_batch_and_keeps_the_last_good_weights():
     net = network()
     watcher = Recorder()
     net.encoder.blocks.append(Poison(16))  # 7 batches an epoch: the third epoch's third batch
-    with pytest.raises(NonFiniteError, match="term 'reconstruction' became NaN or infinite in epoch 3, batch 3") as caught:
+    with pytest.raises(
+        NonFiniteError, match="'reconstruction' became NaN or infinite in epoch 3, batch 3"
+    ) as caught:
         train(net, feed(), training(max_epochs=5), seed=0, watcher=watcher)
     assert "first seen in layer encoder.blocks.3" in str(caught.value)
     assert "the weights after epoch 2 were kept" in str(caught.value)
@@ -226,11 +234,11 @@ def test_the_seed_decides_and_global_generators_are_left(net):
     for disturbance, seed in ((0, 7), (1, 7), (1, 8)):
         one = net()
         torch.manual_seed(disturbance)
-        np.random.seed(disturbance)
-        before = torch.get_rng_state(), np.random.get_state()[1].copy()
+        np.random.seed(disturbance)  # noqa: NPY002
+        before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
         train(one, feed(seed=seed), training(), seed=seed)
         assert torch.equal(before[0], torch.get_rng_state())
-        assert (before[1] == np.random.get_state()[1]).all()
+        assert (before[1] == np.random.get_state()[1]).all()  # noqa: NPY002
         results.append(state(one))
     assert same(results[0], results[1])
     assert not same(results[1], results[2])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from training.distributed import KINDS, run
 
 TESTS = Path(__file__).parents[1]

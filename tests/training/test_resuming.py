@@ -11,18 +11,18 @@ from pathlib import Path
 
 import pytest
 import torch
-from training.networks import feed, network, training
-from training.resumable import CHOICES, Slow, run
 
 from isthmus.corruptions.gaussian_noise import GaussianNoise
 from isthmus.errors import CheckpointError, ParameterError
 from isthmus.persistence.checkpoint import load_checkpoint
 from isthmus.training.loop import train
+from training.networks import feed, network, training
+from training.resumable import CHOICES, Slow, run
 
 TESTS = Path(__file__).parents[1]
 
 
-class Stop(Exception):
+class Stop(Exception):  # noqa: N818
     pass
 
 
@@ -49,6 +49,21 @@ def test_broken_after_any_step_and_resumed(kind, tmp_path):
         assert run(place, kind) == (weights, history), f"broken after {after} steps"
 
 
+@pytest.mark.parametrize("epoch", [1, 3, 5])
+def test_broken_between_the_last_step_of_an_epoch_and_its_end(epoch, tmp_path):
+    class BeforeTheEnd(Slow):
+        def epoch_ended(self, record, network):
+            if record["epoch"] == epoch:
+                raise Stop
+
+    expected = run(tmp_path / "whole", "noise", resume=False)
+    with pytest.raises(Stop):
+        run(tmp_path / "broken", "noise", watcher=BeforeTheEnd(0.0))
+    document, _ = load_checkpoint(tmp_path / "broken")
+    assert (document["position"]["epoch"], document["position"]["step"]) == (epoch - 1, 7)
+    assert run(tmp_path / "broken", "noise") == expected
+
+
 def test_broken_again_and_again(tmp_path):
     expected = run(tmp_path / "whole", "everything", resume=False)
     for _ in range(6):
@@ -68,7 +83,13 @@ def killed(tmp_path, kind, moments):
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": os.pathsep.join([str(TESTS), *(path for path in sys.path if path)]),
     }
-    command = [sys.executable, str(TESTS / "training" / "resumable.py"), str(tmp_path / "c"), str(tmp_path / "r"), kind]
+    command = [
+        sys.executable,
+        str(TESTS / "training" / "resumable.py"),
+        str(tmp_path / "c"),
+        str(tmp_path / "r"),
+        kind,
+    ]
     for moment in moments:
         before = (tmp_path / "c").stat().st_mtime_ns if (tmp_path / "c").exists() else 0
         process = subprocess.Popen([*command, "0.02"], env=environment)

@@ -21,4 +21,6 @@ from isthmus.training.schedules.linear import Linear
     ids=repr,
 )
 def test_factors(schedule, points):
-    assert [schedule.factor(progress) for progress in points] == pytest.approx(list(points.values()), abs=1e-12)
+    assert [schedule.factor(progress) for progress in points] == pytest.approx(
+        list(points.values()), abs=1e-12
+    )

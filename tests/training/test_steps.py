@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from training.networks import feed, network, rows, state, training
 
 from isthmus.architectures.dense import Dense
 from isthmus.codes.deterministic import Deterministic
@@ -19,13 +18,17 @@ from isthmus.training.devices import Devices
 from isthmus.training.loop import train
 from isthmus.training.steps import AutogradStep, ChainStep, fastest
 from isthmus.types import Batch, Context
+from training.networks import feed, network, rows, state, training
 
 
 def both(net, batch, rows_of=None):
     """Terms and gradients by automatic differentiation and by hand."""
     devices = Devices("cpu", "float32")
     found = []
-    for make in (lambda: AutogradStep(Objective(net), devices), lambda: fastest(net, Objective(net), devices)):
+    for make in (
+        lambda: AutogradStep(Objective(net), devices),
+        lambda: fastest(net, Objective(net), devices),
+    ):
         step = make()
         terms, loss = step.forward(batch, Context(torch.Generator().manual_seed(1)), len(batch))
         step.backward(loss)
@@ -71,7 +74,9 @@ def test_trainings_end_alike(optimizer, monkeypatch):
     ends = []
     for chain in (True, False):
         if not chain:
-            monkeypatch.setattr("isthmus.training.loop.fastest", lambda net, whole, devices: AutogradStep(whole, devices))
+            monkeypatch.setattr(
+                "isthmus.training.loop.fastest", lambda net, whole, devices: AutogradStep(whole, devices)
+            )
         net = network(corruption=GaussianNoise(0.1))
         outcome = train(net, feed(x * mask, mask=mask), training(optimizer=optimizer), seed=0)
         ends.append((state(net), [record["loss"] for record in outcome.history]))

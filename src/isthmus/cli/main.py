@@ -28,6 +28,7 @@ app = App(
     help_epilogue="`isthmus COMMAND --help` lists the options of a command; --debug shows tracebacks. "
     "Exit status: 0 done, 2 bad input, 1 a fault of isthmus, 130 interrupted.",
     help_format="plaintext",
+    suppress_keyboard_interrupt=False,
     default_parameter=Parameter(negative=(), show_default=False),
 )
 

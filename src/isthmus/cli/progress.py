@@ -130,7 +130,7 @@ class Bar:
     def epoch_ended(self, record: dict[str, Any], network: Any) -> None:
         """The epoch's losses."""
         done = record["epoch"] * self._plan.steps
-        self._progress.update(self._task, completed=done, losses=losses(record))
+        self._progress.update(self._task, completed=done, epoch=record["epoch"], losses=losses(record))
 
     def finished(self) -> None:
         """Leave the last state on the screen."""

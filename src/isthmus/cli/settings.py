@@ -263,7 +263,9 @@ def _assign_document(model: Autoencoder, path: str, value: Any) -> None:
 def _assign_table(model: Autoencoder, path: str, value: Mapping[str, Any]) -> None:
     """Fields of a part; with a ``type`` of a new one. Every bad field is reported together."""
     if path == "penalties" or path not in PARTS:
-        raise ParameterError(f"{path} of the configuration is no table: write {path} = {_EXAMPLES.get(path, '...')}.")
+        raise ParameterError(
+            f"{path} of the configuration is no table: write {path} = {_EXAMPLES.get(path, '...')}."
+        )
     fields = {name.replace("-", "_"): item for name, item in value.items() if name != "type"}
     if "type" in value:
         part = registry.named(PARTS[path], str(value["type"]))

@@ -146,7 +146,9 @@ def _samples_card(data: ReportData, samples: Samples) -> str:
         "table": "Compare each value with what came back; ✗ marks a wrong category.",
         "vector": "Where the lines leave the data, the code did not hold what was there.",
     }[data.kind]
-    caption = f"Some {where}samples, and what came back through the code and through PCA of the same size. {what}"
+    caption = (
+        f"Some {where}samples, and what came back through the code and through PCA of the same size. {what}"
+    )
     body = _draw(data, samples, "first")
     return _card("samples", "Before and after", body, caption + _left_out(data, samples), wide=True)
 

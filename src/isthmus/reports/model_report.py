@@ -112,7 +112,7 @@ def facts_of(model: Autoencoder, source: Source) -> dict[str, str]:
         "loss": repr(parts.loss),
         "corruption": repr(parts.corruption) if parts.corruption is not None else "none",
         "penalties": ", ".join(map(repr, parts.penalties)) or "none",
-        "training": repr(model._part("training")),
+        "training": repr(model.part("training")),
         "scaling": model.scaling,
         "seed": str(summary["seed"]),
         "weights": f"{summary['parameters']:,}",

@@ -41,7 +41,8 @@ EVENTS = (
         (Column("a", "numeric", 0, 1), Column("b", "categorical", 1, 3), Column("c", "categorical", 4, 2)),
     ),
 )
-#: Examples of parts that cannot be made of numbers alone; those with a field ``size`` get a small one.
+#: Examples of parts that cannot be made of numbers alone; fields of these names get small values.
+_SMALL: dict[str, Any] = {"size": CODE_SIZE, "hidden": (6, 5), "channels": (3, 4)}
 _EXAMPLES: dict[str, dict[str, Any]] = {
     "Custom": {"encoder": "isthmus.testing.modules:Encoder", "decoder": "isthmus.testing.modules:Decoder"}
 }
@@ -50,10 +51,7 @@ _EXAMPLES: dict[str, dict[str, Any]] = {
 def example(part: type[spec.Spec]) -> Any:
     """A small instance of a class of parts, with its defaults where it has them."""
     known = {field.name for field in dataclasses.fields(part)}
-    small: dict[str, Any] = {"size": CODE_SIZE} if "size" in known else {}
-    for name, value in (("hidden", (6, 5)), ("channels", (3, 4))):
-        if name in known:
-            small[name] = value
+    small = {name: value for name, value in _SMALL.items() if name in known}
     return part(**small, **_EXAMPLES.get(part.__name__, {}))
 
 

@@ -7,17 +7,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from isthmus import spec
 from isthmus.estimator import Autoencoder
 from isthmus.testing.examples import EVENTS, around, rows, setups
 from isthmus.testing.failure import ConformanceError, require, require_same_bits
 from isthmus.training.training import Training
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _SCRIPT = """
 import sys

@@ -114,6 +114,8 @@ class MemoryFeed(Feed):
     @staticmethod
     def _slices(data: Batch, size: int, first: int = 0) -> Iterator[Batch]:
         """Views of ``size`` rows each, cut all at once: a call per batch would cost more than a small step."""
+        if first >= len(data):  # splitting no rows would give one batch of none
+            return
         columns = [
             itertools.repeat(None) if value is None else value[first:].split(size)
             for value in vars(data).values()

@@ -25,7 +25,7 @@ from isthmus.training.devices import Devices, local_processes, resolve_device
 from isthmus.training.precision import choose
 from isthmus.training.state import Position, Tensors, load_state, save_state
 from isthmus.training.steps import fastest
-from isthmus.training.threads import share, threads
+from isthmus.training.threads import share, suited, threads
 from isthmus.training.watching import Plan, Silent, Watcher
 from isthmus.types import Context
 
@@ -78,7 +78,9 @@ def train(
     precision: str = training.precision
     if precision == "auto":
         precision = choose(network, batch_size=feed.batch_size, device=device)
-    count = training.threads or share(local_processes())
+    count = training.threads or suited(
+        network, batch_size=feed.batch_size, available=share(local_processes())
+    )
     with threads(count), torch.random.fork_rng(devices=[]), _interruptible() as interrupted:
         trainer = _Trainer(
             network, feed, training, Devices(device, precision), seed, validation, watcher, interrupted

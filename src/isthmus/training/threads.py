@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import nn
+
+#: Entries below which torch does an elementwise operation on one thread (at::internal::GRAIN_SIZE).
+GRAIN = 32_768
 
 
 def cores() -> int:
@@ -23,6 +27,18 @@ def share(workers: int = 1) -> int:
     limit = os.environ.get("OMP_NUM_THREADS", "")
     most = int(limit) if limit.isdigit() and int(limit) > 0 else cores()
     return max(1, min(most, cores() // max(1, workers)))
+
+
+def suited(network: nn.Module, *, batch_size: int, available: int) -> int:
+    """Threads that a training step can use: one where its arrays are too small for torch to divide.
+
+    There the second thread does nothing but wait, which a busy machine makes expensive.
+    """
+    widest = max(
+        (layer.out_features for layer in network.modules() if isinstance(layer, nn.Linear)), default=0
+    )
+    convolves = any(isinstance(layer, nn.modules.conv._ConvNd) for layer in network.modules())
+    return available if convolves or batch_size * widest >= GRAIN else 1
 
 
 @contextmanager

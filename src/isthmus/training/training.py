@@ -34,7 +34,8 @@ class Training(Spec):
     precision : ``float32``, ``bfloat16`` (autocast, weights stay float32), or ``auto``, which takes bfloat16
         where layers and batches are large enough for it to be faster.
     device : ``auto``, ``cpu``, ``cuda``, ``mps`` ...
-    threads : CPU threads of the training; None shares the cores among the local processes.
+    threads : CPU threads of the training; None shares the cores among the local processes, and takes one where
+        layers and batches are too small to be divided.
     checkpoint : file to keep the state of the training in; None keeps none.
     checkpoint_seconds : time between two checkpoints.
     resume : continue from ``checkpoint`` where it exists, to the bits of an uninterrupted training.

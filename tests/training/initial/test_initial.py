@@ -114,7 +114,9 @@ def test_orthogonal_singular_values_are_the_gain(kind, gain):
     named = {"relu": 2**0.5, "tanh": 5 / 3, "identity": 1.0}
     for layer, activation in weighted_layers(initialized(Orthogonal(gain=gain), kind)):
         values = torch.linalg.svdvals(flat(layer).double())
-        torch.testing.assert_close(values, torch.full_like(values, gain or named[activation]), rtol=1e-5, atol=0)
+        torch.testing.assert_close(
+            values, torch.full_like(values, gain or named[activation]), rtol=1e-5, atol=0
+        )
 
 
 def test_orthonormal_is_uniform_over_rotations():
@@ -146,7 +148,7 @@ def watched_variances(net, x):
     variances, handles = [], []
     for layer, _ in weighted_layers(net):
         handles.append(
-            layer.register_forward_hook(lambda module, inputs, output: variances.append(output.double().var(correction=0)))
+            layer.register_forward_hook(lambda *given: variances.append(given[2].double().var(correction=0)))
         )
     with torch.no_grad():
         net.eval().reconstruct(x)
@@ -230,7 +232,9 @@ def test_pca_of_tanh_beats_random_weights():
 
 
 @pytest.mark.parametrize("n", [1, 3])
-@pytest.mark.parametrize("architecture", [Dense((30, 9)), Dense((30,), tied=True), Dense((5,), decoder_hidden=(6, 7))], ids=repr)
+@pytest.mark.parametrize(
+    "architecture", [Dense((30, 9)), Dense((30,), tied=True), Dense((5,), decoder_hidden=(6, 7))], ids=repr
+)
 def test_pca_of_fewer_rows_than_units(architecture, n):
     x = correlated(n)
     net = network(architecture, (12,))
