@@ -129,7 +129,8 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             "training": (Training,),
         }
         found = {name: self.part(name) for name in wanted}
-        found["penalties"] = tuple(self.penalties)
+        listed = isinstance(self.penalties, Sequence)
+        found["penalties"] = tuple(self.penalties) if listed else (self.penalties,)
         problems = [
             sentence(f"{name} of Autoencoder", f"one of the {kinds[0].family} parts", found[name])
             for name, kinds in wanted.items()
@@ -203,11 +204,11 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
             if Path(training.checkpoint).exists():
                 return read_seed(Path(training.checkpoint))
-        if isinstance(self.random_state, int | np.integer):
+        if isinstance(self.random_state, int | np.integer) and self.random_state >= 0:
             return int(self.random_state)
         if self.random_state is None:
             return int(np.random.SeedSequence().generate_state(1)[0]) % 2**31
-        return int(check_random_state(self.random_state).randint(2**31 - 1))
+        return _drawn_seed(self.random_state, "random_state of Autoencoder")
 
     def _labels(self, source: Source, y: Any) -> torch.Tensor | None:
         """Labels by row number: classes become 0, 1, ... and are kept in ``classes_``; floats stay numbers."""
@@ -361,7 +362,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._check_fitted()
         if n < 1:
             raise ParameterError(sentence("n of sample", "at least 1", n))
-        seed = int(check_random_state(random_state).randint(2**31 - 1))
+        seed = _drawn_seed(random_state, "random_state of sample")
         device = self._device()
         context = Context(torch.Generator(device).manual_seed(seed))
         with torch.inference_mode():
@@ -442,6 +443,15 @@ def event_scale_of(model: Autoencoder) -> NDArray[np.float64]:
     """(*event) data units per unit of model space of a fitted model."""
     model._check_fitted()
     return event_scale(model.transform_)
+
+
+def _drawn_seed(state: Any, what: str) -> int:
+    """A seed drawn from a random state as scikit-learn takes them. Raises ParameterError for anything else."""
+    try:
+        return int(check_random_state(state).randint(2**31 - 1))
+    except ValueError as error:
+        rule = "None, an integer in [0, 2**32) or a numpy RandomState"
+        raise ParameterError(sentence(what, rule, state)) from error
 
 
 def _built(parts: Parts, event: Event, seed: int) -> Composition:

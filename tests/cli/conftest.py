@@ -4,8 +4,8 @@ import dataclasses
 import os
 
 import pytest
-from cli.small import SMALL
 
+from cli.small import SMALL
 from isthmus.cli.main import main
 
 

@@ -4,8 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from cli.small import SMALL
 
+from cli.small import SMALL
 from isthmus import load
 
 EVALUATION = {"n", "features", "code_size", "mse", "squared_error", "explained_variance", "baselines"}
@@ -20,7 +20,14 @@ def check_evaluation(document):
 
 def test_fit_answers_with_one_document(isthmus, tmp_path):
     answer = isthmus(
-        "fit", "digits", "--out", tmp_path / "m", "--json", *SMALL, "--set", "training.validation_fraction=0.2"
+        "fit",
+        "digits",
+        "--out",
+        tmp_path / "m",
+        "--json",
+        *SMALL,
+        "--set",
+        "training.validation_fraction=0.2",
     )
     assert answer.status == 0
     document = json.loads(answer.out)
@@ -38,7 +45,13 @@ def test_fit_answers_with_one_document(isthmus, tmp_path):
 def test_fit_prints_who_wins(isthmus, tmp_path):
     answer = isthmus("fit", "digits", "--out", tmp_path / "m", *SMALL, "--validation", "digits")
     assert answer.status == 0
-    for words in ("training, 1,797 x 64", "validation, 1,797 x 64", "PCA, code of 4", "explains", "2 epochs in"):
+    for words in (
+        "training, 1,797 x 64",
+        "validation, 1,797 x 64",
+        "PCA, code of 4",
+        "explains",
+        "2 epochs in",
+    ):
         assert words in answer.out
     assert "epoch 2/2" in answer.err
     assert "epoch" not in isthmus("fit", "digits", "--out", tmp_path / "q", "--quiet", *SMALL).err
@@ -47,7 +60,9 @@ def test_fit_prints_who_wins(isthmus, tmp_path):
 def test_the_same_seed_gives_the_same_bits(isthmus, tmp_path, model):
     assert isthmus("fit", "digits", "--out", tmp_path / "m", "--seed", "0", *SMALL).status == 0
     assert isthmus("fit", "digits", "--out", tmp_path / "n", "--seed", "1", *SMALL).status == 0
-    weights = [(path / "weights.safetensors").read_bytes() for path in (model, tmp_path / "m", tmp_path / "n")]
+    weights = [
+        (path / "weights.safetensors").read_bytes() for path in (model, tmp_path / "m", tmp_path / "n")
+    ]
     assert weights[0] == weights[1] != weights[2]
 
 
@@ -118,7 +133,9 @@ def test_a_report_with_labels_of_a_file(isthmus, model, tmp_path):
     pytest.importorskip("matplotlib", reason="the report draws with matplotlib")
     np.save(tmp_path / "labels.npy", np.arange(1797) % 3)
     page = tmp_path / "report.html"
-    answer = isthmus("evaluate", model, "digits", "--report", page, "--labels", tmp_path / "labels.npy", "--json")
+    answer = isthmus(
+        "evaluate", model, "digits", "--report", page, "--labels", tmp_path / "labels.npy", "--json"
+    )
     assert answer.status == 0
     check_evaluation(json.loads(answer.out))
     assert "Map of the codes" in page.read_text()
@@ -139,7 +156,9 @@ def test_custom_code_needs_leave(isthmus, tmp_path, monkeypatch):
         "def decoder(size, shape):\n    return nn.Linear(size, shape[-1])\n"
     )
     custom = "architecture=Custom('my_networks:encoder', 'my_networks:decoder')"
-    answer = isthmus("fit", "wine", "--out", "m", "--epochs", "1", "--quiet", "--set", custom, "--set", "code=3")
+    answer = isthmus(
+        "fit", "wine", "--out", "m", "--epochs", "1", "--quiet", "--set", custom, "--set", "code=3"
+    )
     assert answer.status == 0, answer.err
     answer = isthmus("evaluate", "m", "wine")
     assert answer.status == 2

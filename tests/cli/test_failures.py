@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cli.small import SMALL, listing
 
+from cli.small import SMALL, listing
 from isthmus.cli import failures, info
 from isthmus.cli.failures import answer
 
@@ -94,12 +94,16 @@ def test_standard_output_that_is_full_or_closed():
     command = [sys.executable, "-m", "isthmus", "--version"]
     environment = os.environ | {"PYTHONPATH": str(SRC)}
     with open("/dev/full", "w") as sink:
-        done = subprocess.run(command, stdout=sink, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+        done = subprocess.run(
+            command, stdout=sink, stderr=subprocess.PIPE, text=True, env=environment, check=False
+        )
     assert done.returncode == 2
     assert len(done.stderr.splitlines()) == 1
     reader, writer = os.pipe()
     os.close(reader)
-    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment, check=False)
+    done = subprocess.run(
+        command, stdout=writer, stderr=subprocess.PIPE, text=True, env=environment, check=False
+    )
     os.close(writer)
     assert done.stderr == ""
 

@@ -12,7 +12,17 @@ from isthmus import __version__
 from isthmus.cli.main import COMMANDS
 
 SRC = Path(__file__).parents[2] / "src"
-HEAVY = ("torch", "sklearn", "scipy", "numpy", "pandas", "polars", "pyarrow", "matplotlib", "lightning_fabric")
+HEAVY = (
+    "torch",
+    "sklearn",
+    "scipy",
+    "numpy",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "matplotlib",
+    "lightning_fabric",
+)
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"], ["--version"], ["fitt"]])

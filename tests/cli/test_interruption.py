@@ -16,7 +16,9 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
 
 def started(folder, *arguments):
     command = [sys.executable, "-m", "isthmus", "fit", "digits", "--out", folder / "model", *FIT, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT)
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
+    )
 
 
 def stop_in_training(process, checkpoint, number):

@@ -21,7 +21,9 @@ def play(watching, plan=PLAN):
     for epoch in range(plan.start_epoch + 1, plan.epochs + 1):
         for step in range(1, plan.steps + 1):
             watching.stepped(epoch, step)
-        watching.epoch_ended({"epoch": epoch, "seconds": 0.5, "loss": 3.0 / epoch, "validation_loss": 4.0}, None)
+        watching.epoch_ended(
+            {"epoch": epoch, "seconds": 0.5, "loss": 3.0 / epoch, "validation_loss": 4.0}, None
+        )
     watching.finished()
 
 

@@ -61,7 +61,9 @@ def test_it_trains_on_known_entries_and_goes_all_the_way(isthmus, fitted, tmp_pa
 def test_a_report_of_a_table(isthmus, fitted, tmp_path):
     pytest.importorskip("matplotlib", reason="the report draws with matplotlib")
     path, model = fitted
-    answer = isthmus("evaluate", model, path, "--report", tmp_path / "r.html", "--labels", "kind", "--training", path)
+    answer = isthmus(
+        "evaluate", model, path, "--report", tmp_path / "r.html", "--labels", "kind", "--training", path
+    )
     assert answer.status == 0, answer.err
     text = (tmp_path / "r.html").read_text()
     assert "color" in text

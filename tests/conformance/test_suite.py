@@ -126,7 +126,7 @@ class Renamed(L1):
     [
         (InPlace(), "damages_a_copy"),
         (TooStrong(), "statistics_are_as_declared"),
-        (Unseeded(), "seeds_decide_a_training"),
+        (Unseeded(), "damages_a_copy"),
         (Own(), "shards_are_cut_from_the_whole"),
         (Coupled(), "loss_is_the_mean_of_its_rows"),
         (TwiceTheGradient(), "written_gradient_is_autograd"),

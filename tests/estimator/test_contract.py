@@ -31,13 +31,8 @@ def small(**fields):
     )
 
 
-#: Checks that are not passed, and why.
-EXEMPT = {
-    "check_methods_subset_invariance": (
-        "float32 products of one row and of many are summed in another order: score_samples differs in the last "
-        "digit, while the check asks for 1e-7"
-    ),
-}
+#: Checks that are not passed, and why: none today.
+EXEMPT: dict[str, str] = {}
 
 
 def checks():
@@ -57,12 +52,12 @@ def test_estimator_check(estimator, check, name):
     check(estimator)
 
 
-def test_the_exempt_check_fails_in_the_last_digits_only():
+def test_rows_do_not_depend_on_their_batch():
     X = np.random.default_rng(0).random((40, 6))
     model = small().fit(X)
     for method in (model.transform, model.score_samples, model.reconstruction_error):
         whole, alone = method(X), np.concatenate([method(X[row : row + 1]) for row in range(len(X))])
-        np.testing.assert_allclose(alone, whole, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(alone, whole)
 
 
 def test_init_only_stores():
@@ -137,7 +132,9 @@ def test_grid_search_over_nested_names():
 
 def test_pipeline():
     X, y = load_digits(n_class=3, return_X_y=True)
-    model = small(code=8).set_params(training__max_epochs=15, training__learning_rate=5e-3)
+    model = small(architecture=Dense((32,)), code=8).set_params(
+        training__max_epochs=40, training__learning_rate=5e-3
+    )
     pipeline = make_pipeline(StandardScaler(), model, LogisticRegression())
     assert pipeline.fit(X[:300], y[:300]).score(X[300:], y[300:]) > 0.9
     names = pipeline[:-1].get_feature_names_out()
@@ -157,7 +154,7 @@ def test_labels():
 def test_a_linear_autoencoder_spans_pcas_subspace():
     X = load_digits().data[:300].astype(np.float32) / 16
     training = Training(
-        max_epochs=150, batch_size=100, learning_rate=5e-3, initial_weights="xavier", threads=1, device="cpu"
+        max_epochs=300, batch_size=50, learning_rate=1e-2, initial_weights="xavier", threads=1, device="cpu"
     )
     model = Autoencoder(Dense(()), code=4, training=training, random_state=0).fit(X)
     span = np.linalg.qr(model.network_.decoder.blocks[0].weight.detach().numpy())[0]

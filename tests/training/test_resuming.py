@@ -147,7 +147,7 @@ def _flipped(content):
     [
         lambda place: run(place, "noise"),
         lambda place: run(place, "plain", epochs=6),
-        lambda place: train(network(), feed(batch_size=9), _choices(place), seed=3),
+        lambda place: train(network(), feed(batch_size=9), _choices(place, batch_size=9), seed=3),
         lambda place: train(network(), feed(), _choices(place), seed=4),
         lambda place: train(network(corruption=GaussianNoise(0.3)), feed(), _choices(place), seed=3),
         lambda place: train(network(), feed(torch.zeros(51, 6)), _choices(place), seed=3),
@@ -164,8 +164,8 @@ def test_a_checkpoint_of_another_training_is_refused(other, tmp_path):
     assert place.read_bytes() == content
 
 
-def _choices(place):
-    return training(max_epochs=5, checkpoint=str(place), checkpoint_seconds=0.0, resume=True)
+def _choices(place, **fields):
+    return training(max_epochs=5, checkpoint=str(place), checkpoint_seconds=0.0, resume=True, **fields)
 
 
 def test_resume_needs_a_checkpoint():

@@ -109,5 +109,5 @@ def plain_warnings() -> Iterator[None]:
             ImportWarning,
         ):
             warnings.simplefilter("ignore", category)
-        warnings.showwarning = show  # type: ignore[assignment]
+        warnings.showwarning = show
         yield

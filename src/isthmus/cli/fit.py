@@ -202,12 +202,9 @@ class _Run:
         messages.show(words(training=document["training"], held_out=document["validation"]))
         stopped = " (stopped early)" if summary["stopped"] == "patience" else ""
         messages.show(
-            f"{_counted(summary['epochs'], 'epoch')}{stopped} in {summary['seconds']:.1f} s; the model is in {self.out}."
+            f"{messages.counted(summary['epochs'], 'epoch')}{stopped} in {summary['seconds']:.1f} s; "
+            f"the model is in {self.out}."
         )
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def _terms(history: list[dict[str, Any]], epoch: int) -> dict[str, float]:

@@ -87,11 +87,14 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
         _entry("weights", f"{summary['parameters']:,} in {len(tensors)} tensors"),
         _entry("trained on", f"{summary['data']}, {summary['rows']:,} rows"),
         _entry(
-            "epochs", f"{summary['epochs']} in {summary['seconds']:.1f} s, stopped by {summary['stopped']}"
+            "epochs", f"{summary['epochs']:,} in {summary['seconds']:.1f} s, stopped by {summary['stopped']}"
         ),
         _entry("losses", losses or "none"),
         _entry("seed", summary["seed"]),
-        _entry("computed on", f"{summary['device']}, {summary['precision']}, {summary['threads']} threads"),
+        _entry(
+            "computed on",
+            f"{summary['device']}, {summary['precision']}, {messages.counted(summary['threads'], 'thread')}",
+        ),
         _entry(
             "written by", ", ".join(f"{name} {value}" for name, value in versions.items() if name != "kind")
         ),

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedCliTokensError
 
-from isthmus.version import __version__
 from isthmus.cli.apply import decode, encode, reconstruct
 from isthmus.cli.demo import demo
 from isthmus.cli.evaluate import evaluate
@@ -17,6 +17,7 @@ from isthmus.cli.fit import fit
 from isthmus.cli.info import info
 from isthmus.cli.messages import one_line, say
 from isthmus.cli.recipes import recipes
+from isthmus.version import __version__
 
 COMMANDS = (demo, fit, evaluate, encode, decode, reconstruct, info, recipes)
 
@@ -33,12 +34,13 @@ app = App(
 )
 
 
-def _helped(command: Callable[..., None]) -> Callable[..., None]:
+def _helped(command: Any) -> Callable[..., None]:
     """The command with "name : text" of its docstring as cyclopts reads it, the text on a line of its own."""
     command.__doc__ = re.sub(
         r"^( *)(\w+) : (.*)$", r"\1\2\n\1    \3", command.__doc__ or "", flags=re.MULTILINE
     )
-    return command
+    described: Callable[..., None] = command
+    return described
 
 
 for place, function in enumerate(COMMANDS):

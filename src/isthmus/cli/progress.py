@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any
 
-from isthmus.cli.messages import tell
+from isthmus.cli.messages import counted, tell
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -28,9 +28,9 @@ def opening(plan: Plan) -> str:
     """What is about to be done, in a line."""
     start = f", going on in epoch {plan.start_epoch + 1}" if plan.start_epoch or plan.start_step else ""
     return (
-        f"training {plan.parameters:,} weights on {plan.rows:,} rows: {plan.epochs} epoch{'s' if plan.epochs != 1 else ''} of {plan.steps:,} "
-        f"step{'s' if plan.steps != 1 else ''}, {plan.device}, {plan.precision}, "
-        f"{plan.threads} thread{'s' if plan.threads != 1 else ''}{start}"
+        f"training {counted(plan.parameters, 'weight')} on {counted(plan.rows, 'row')}: "
+        f"{counted(plan.epochs, 'epoch')} of {counted(plan.steps, 'step')}, {plan.device}, {plan.precision}, "
+        f"{counted(plan.threads, 'thread')}{start}"
     )
 
 

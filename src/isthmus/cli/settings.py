@@ -125,8 +125,8 @@ def compose(choices: Choices) -> Autoencoder:
 class _Composer:
     """One composition and the problems found in it."""
 
-    def __init__(self, recipe: Callable[..., Autoencoder], choices: Choices) -> None:
-        self.recipe: Any = recipe
+    def __init__(self, recipe: Any, choices: Choices) -> None:
+        self.recipe = recipe
         self.choices = choices
         self.problems: list[str] = []
         self.fields = [name for name in self.recipe.fields() if name not in ("random_state", *PARTS)]
@@ -285,7 +285,8 @@ def _assign_table(model: Autoencoder, path: str, value: Mapping[str, Any]) -> No
 def _assign_field(model: Autoencoder, path: str, item: Any) -> None:
     if isinstance(item, Mapping):
         first, _, rest = path.partition(".")
-        family = _family_of(type(model.part(first)), rest)
+        owner: Any = type(model.part(first))
+        family = _family_of(owner, rest)
         if "type" in item and family:
             fields = {name: _read(value, "") for name, value in item.items() if name != "type"}
             assign(model, path, _made(registry.named(family, str(item["type"])), fields))
@@ -336,14 +337,15 @@ def _family_of(owner: type, name: str) -> str:
 
 def _invalid(model: Autoencoder) -> Iterator[str]:
     for name in PARTS:
-        value = getattr(model, name)
+        value: Any = getattr(model, name)
         for item in value if isinstance(value, tuple) else (value,):
             if isinstance(item, Spec):
                 yield from item.problems()
             elif name in ("corruption", "penalties", "architecture", "training") and item is not None:
                 yield f"{name} must be one of the {PARTS[name]}, got {item!r}."
-    if isinstance(model.code, bool) or not isinstance(model.code, int | Spec) or model.code == 0:
-        yield f"code must be a number of at least 1 or one of the codes, got {model.code!r}."
+    code: Any = model.code
+    if isinstance(code, bool) or not isinstance(code, int | Spec) or (isinstance(code, int) and code < 1):
+        yield f"code must be a number of at least 1 or one of the codes, got {code!r}."
 
 
 def _unknown(name: str, owner: str, known: Sequence[str]) -> str:

@@ -35,7 +35,7 @@ def read_labels(path: str) -> NDArray[Any]:
         check_file(file)
         values = read_idx(file)
     else:
-        rows = concatenate(list(open_source(path).blocks(_BLOCK_ROWS))).values
+        rows: Any = concatenate(list(open_source(path).blocks(_BLOCK_ROWS))).values
         values = np.array(rows.column(0).to_pylist()) if hasattr(rows, "num_columns") else np.asarray(rows)
         if getattr(rows, "num_columns", 1) != 1:
             raise DataError(

@@ -63,7 +63,7 @@ def model_report(
     worst_labels = None if names is None else names[[place[int(row)] for row in worst.index]]
     schema = model.schema_
     return ReportData(
-        title=title or f"autoencoder of {Path(model.training_summary_['data']).name}",
+        title=title or f"autoencoder of {Path(str(model.training_summary_['data'])).name}",
         facts={**(facts or {}), **facts_of(model, source)},
         kind="vector" if schema.kind == "sparse" else schema.kind,
         held_out=document if held_out else None,
