@@ -6,11 +6,11 @@ import torch
 from scipy import sparse
 
 from estimator.test_contract import small
+from isthmus import load
 from isthmus.architectures.conv import Conv
 from isthmus.errors import DataError, IsthmusError, NonFiniteError, ParameterError, SchemaError
 from isthmus.estimator import Autoencoder, NotFittedError
 from isthmus.losses.table import Table
-from isthmus import load
 from isthmus.training.training import Training
 
 

@@ -47,7 +47,7 @@ class Gaussian(Code):
         return self.prior.state(self.size)
 
     def __call__(self, h: Tensor, context: Context, state: nn.Module | None) -> Encoded:
-        mean, raw = h.split(self.size, dim=1)
+        mean, raw = h[:, : self.size], h[:, self.size :]
         posterior = DiagonalNormal(mean, bounded(raw))
         z = mean if context.generator is None else posterior.sample(context)
         return Encoded(z, posterior, {"kl": self.prior.kl(posterior, z, state)})

@@ -5,8 +5,9 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
-from isthmus.data.rows import Rows
+T = TypeVar("T")
 
 DEPTH = 2
 """Items that wait at the most."""
@@ -19,16 +20,16 @@ class _End:
         self.error = error
 
 
-def read_ahead(items: Iterable[Rows]) -> Iterator[Rows]:
+def read_ahead(items: Iterable[T]) -> Iterator[T]:
     """The same items in the same order, made on another thread; faults are raised here.
 
     The thread ends with the iterator, also when that is dropped half-way. Arrow and numpy release the
     interpreter's lock while they decode and gather, so this is worth a core.
     """
-    waiting: queue.Queue[Rows | _End] = queue.Queue(DEPTH)
+    waiting: queue.Queue[T | _End] = queue.Queue(DEPTH)
     stop = threading.Event()
 
-    def offer(item: Rows | _End) -> None:
+    def offer(item: T | _End) -> None:
         while not stop.is_set():
             try:
                 waiting.put(item, timeout=0.1)

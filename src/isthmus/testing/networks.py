@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import cast
+
 import torch
 from torch import Tensor
 
 from isthmus import spec
+from isthmus.composition import Composition
 from isthmus.errors import ParameterError
 from isthmus.objective import Objective, total
 from isthmus.testing.examples import Setup, noisy, rows, setups
@@ -99,7 +103,9 @@ def gradients_reach_every_parameter(part: spec.Spec) -> None:
             objective = setup.objective(seed=seed).train()
             named = dict(objective.named_parameters())
             loss = total(objective(rows(setup.event, 32), noisy())).mean()
-            gradients = torch.autograd.grad(loss, list(named.values()), allow_unused=True)
+            gradients: tuple[Tensor | None, ...] = torch.autograd.grad(
+                loss, list(named.values()), allow_unused=True
+            )
             zero = set()
             for name, gradient in zip(named, gradients, strict=True):
                 require(
@@ -150,7 +156,7 @@ def gradient_is_the_slope(part: spec.Spec) -> None:
 
 @torch.no_grad()
 def _moved(
-    objective: Objective, parameters: list[Tensor], ways: list[Tensor], by: float, batch: Batch
+    objective: Objective, parameters: Sequence[Tensor], ways: Sequence[Tensor], by: float, batch: Batch
 ) -> float:
     """The loss with all parameters moved along ``ways``, which are put back after."""
     kept = [value.clone() for value in parameters]
@@ -218,7 +224,7 @@ def state_comes_back(part: spec.Spec) -> None:
         )
 
 
-def trained(setup: Setup, *, seed: int, epochs: int = 2, masked: bool = False) -> torch.nn.Module:
+def trained(setup: Setup, *, seed: int, epochs: int = 2, masked: bool = False) -> Composition:
     """The setup's network after a short training."""
     network = setup.network(seed=seed)
     feed = MemoryFeed(rows(setup.event, 20, masked=masked), batch_size=8, shuffle=True, seed=seed)
@@ -255,7 +261,7 @@ def _couples(objective: Objective, name: str) -> bool:
 
 
 def _rows_of(batch: Batch, cut: slice) -> Batch:
-    return Batch(*(None if value is None else value[cut] for value in vars(batch).values()))
+    return Batch(*(cast(Tensor, None if value is None else value[cut]) for value in vars(batch).values()))
 
 
 NETWORK = (

@@ -15,6 +15,7 @@ from isthmus.codes.gaussian import Gaussian
 from isthmus.composition import Parts
 from isthmus.corruptions.corruption import Corruption
 from isthmus.losses.loss import Loss
+from isthmus.nn.normal import DiagonalNormal
 from isthmus.objective import RECONSTRUCTION
 from isthmus.penalties.penalty import Penalty
 from isthmus.priors.prior import Prior
@@ -134,9 +135,8 @@ def samples_follow_the_density(part: spec.Spec) -> None:
         require_same_bits(
             z, prior.sample(torch.empty(DRAWS, CODE_SIZE), noisy(), state), "samples of one seed"
         )
-        # Around one of the samples, narrow enough to lie inside p where p has several modes.
-        narrow = torch.distributions.Normal(z.mean(0), 0.6 * z.std(0))
-        ratios = (narrow.log_prob(z).sum(1) - prior.log_prob(z, state)).exp()
+        narrow = DiagonalNormal(z.mean(0, keepdim=True), 2 * (0.6 * z.std(0, keepdim=True)).log())
+        ratios = (narrow.log_prob(z) - prior.log_prob(z, state)).exp()
     _require_mean(ratios[:, None], torch.ones(1), "the importance-weighted mass of a normal density")
 
 

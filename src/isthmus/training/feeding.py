@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from isthmus.data.memory import budget_bytes
-from isthmus.training.prefetch import ahead
+from isthmus.data.readahead import read_ahead
 from isthmus.types import Batch
 
 if TYPE_CHECKING:
@@ -148,11 +148,11 @@ class SourceFeed(Feed):
 
     def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
         blocks = (self._transformed(rows) for rows in self._blocks(number))
-        return itertools.islice(self._rebatched(ahead(blocks), self.batch_size), skip, None)
+        return itertools.islice(self._rebatched(read_ahead(blocks), self.batch_size), skip, None)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         blocks = self.source.blocks(min(max(batch_size, 1), block_rows(self.transform.event.size)))
-        return self._rebatched(ahead(self._transformed(rows) for rows in blocks), batch_size)
+        return self._rebatched(read_ahead(self._transformed(rows) for rows in blocks), batch_size)
 
     def _blocks(self, epoch: int) -> Iterator[Rows]:
         """Blocks of the epoch's order, each a whole number of batches where a batch is small."""

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import torch
+from torch import Tensor
 
 from isthmus.nn.activations import gain
 from isthmus.spec import In
 from isthmus.training.initial.initial import Initial, matrix_of, weighted_layers, zero_bias
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from isthmus.composition import Composition
     from isthmus.types import Batch
 
@@ -50,6 +49,6 @@ def orthonormal(rows: int, columns: int, generator: torch.Generator) -> Tensor:
     normal = torch.empty(max(rows, columns), min(rows, columns), dtype=torch.float64).normal_(
         generator=generator
     )
-    q, r = torch.linalg.qr(normal)
+    q, r = (cast(Tensor, factor) for factor in torch.linalg.qr(normal))
     q = q * torch.sign(torch.diagonal(r))
     return q if rows >= columns else q.t().contiguous()

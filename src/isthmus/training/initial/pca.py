@@ -192,6 +192,7 @@ def _carried(lines: int, width: int, slope: float) -> Tensor:
 def _principal(centered: Tensor, count: int, generator: torch.Generator) -> Tensor:
     """(count, inputs) orthonormal directions of largest variance, the strongest first, signs fixed."""
     rows, inputs = centered.shape
+    directions: Tensor
     if inputs <= rows:
         directions = torch.linalg.eigh(centered.t() @ centered).eigenvectors.flip(1).t()
     else:
