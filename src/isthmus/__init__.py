@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from isthmus.version import __version__
@@ -10,6 +11,11 @@ if TYPE_CHECKING:
     from isthmus import recipes as recipes
     from isthmus.estimator import Autoencoder as Autoencoder
     from isthmus.loading import load as load
+
+# Arrow's own allocator reserves a gigabyte of address space at its first use, which a process under a memory limit
+# does not have. It reads the variable when pyarrow is first imported, which scikit-learn does too, so this stands
+# before everything else; a choice that the user made stays.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 __all__ = ["Autoencoder", "__version__", "load", "recipes"]
 

@@ -3,7 +3,8 @@
 import pytest
 
 from isthmus.architectures import Conv, Dense
-from isthmus.cli.settings import Choices, compose, with_file
+from isthmus.cli.choices import Choices, with_file
+from isthmus.cli.settings import compose
 from isthmus.codes import Deterministic
 from isthmus.corruptions import GaussianNoise
 from isthmus.errors import InputError, ParameterError

@@ -32,7 +32,7 @@ def demo(*, out: Path = Path("isthmus-demo"), quiet: Quiet = False, json: Json =
     out = out.expanduser()
     check_model_output(out / "model", overwrite=True)
     rows, held_out = split_digits()
-    if not json:
+    if not (json or quiet):
         messages.tell(f"digits: {rows.n_rows:,} images of 8 x 8 to train on, {held_out.n_rows:,} held out")
     model = composed()
     model.fit(rows, watcher=watcher(quiet=quiet))

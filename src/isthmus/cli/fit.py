@@ -12,7 +12,7 @@ from isthmus.cli.options import Json, Overwrite, Quiet
 from isthmus.errors import IsthmusError, NonFiniteError
 
 if TYPE_CHECKING:
-    from isthmus.cli.settings import Choices
+    from isthmus.cli.choices import Choices
     from isthmus.data.source import Source
     from isthmus.estimator import Autoencoder
 
@@ -65,7 +65,7 @@ def fit(
     quiet : show no progress.
     json : print one JSON document instead of tables.
     """
-    from isthmus.cli.settings import Choices, with_file
+    from isthmus.cli.choices import Choices, with_file
 
     choices = Choices(
         recipe=recipe,

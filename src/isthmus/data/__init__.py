@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
     from isthmus.data.transform import Transform
     from isthmus.data.transform_table import ExtraColumnWarning, UnseenLevelWarning
     from isthmus.data.writing import write, writer
-
-# Arrow's own allocator reserves a gigabyte of address space at its first use, which a process under a memory limit
-# does not have. It reads the variable when pyarrow is first imported; a choice the user made stays.
-os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 _HOME = {
     "Affine": "affine",

@@ -9,36 +9,46 @@ from pathlib import Path
 SHARE = 0.25
 """Of what the process may have: the rest is for the network, the optimiser, temporaries and others."""
 
+_CGROUP = Path("/sys/fs/cgroup")
 _CGROUPS = (
-    Path("/sys/fs/cgroup/memory.max"),
-    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+    (_CGROUP / "memory.max", _CGROUP / "memory.current"),
+    (_CGROUP / "memory/memory.limit_in_bytes", _CGROUP / "memory/memory.usage_in_bytes"),
 )
 
 
 def budget_bytes() -> int:
-    """Bytes of data that may be held: a quarter of the tightest limit known.
+    """Bytes of data that may be held: a quarter of what the tightest limit known leaves.
 
-    Looked at: RLIMIT_AS and RLIMIT_DATA of the process, the control group's limit, and the memory that is
-    available now. Two gigabytes are assumed where the system tells nothing.
+    Looked at: RLIMIT_AS and RLIMIT_DATA of the process, less what it has taken; the control group's limit, less
+    what the group has taken; and the memory that is available now. Two gigabytes are assumed where the system
+    tells nothing.
     """
-    return int(min(_limits(), default=2 << 30) * SHARE)
+    return int(max(0, min(_room(), default=2 << 30)) * SHARE)
 
 
-def _limits() -> Iterator[int]:
+def _room() -> Iterator[int]:
     if sys.platform != "win32":
         import resource
 
-        for limit in (resource.RLIMIT_AS, resource.RLIMIT_DATA):
+        for limit, taken in ((resource.RLIMIT_AS, "VmSize"), (resource.RLIMIT_DATA, "VmData")):
             soft = resource.getrlimit(limit)[0]
             if soft != resource.RLIM_INFINITY:
-                yield soft
-    for path in _CGROUPS:
-        text = _text(path).strip()
+                yield soft - _kilobytes(Path("/proc/self/status"), taken, default=0) * 1024
+    for limit_file, usage_file in _CGROUPS:
+        text, used = _text(limit_file).strip(), _text(usage_file).strip()
         if text.isdigit():
-            yield int(text)
-    for line in _text(Path("/proc/meminfo")).splitlines():
-        if line.startswith("MemAvailable:"):
-            yield int(line.split()[1]) * 1024
+            yield int(text) - (int(used) if used.isdigit() else 0)
+    available = _kilobytes(Path("/proc/meminfo"), "MemAvailable", default=-1)
+    if available >= 0:
+        yield available * 1024
+
+
+def _kilobytes(path: Path, name: str, *, default: int) -> int:
+    """The number behind ``name:`` in one of the kernel's tables."""
+    for line in _text(path).splitlines():
+        if line.startswith(f"{name}:"):
+            return int(line.split()[1])
+    return default
 
 
 def _text(path: Path) -> str:

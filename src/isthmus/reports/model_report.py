@@ -51,16 +51,15 @@ def model_report(
     """
     source = open_source(X)
     shown = np.unique(np.linspace(0, source.n_rows - 1, min(SHOWN, source.n_rows)).round().astype(np.int64))
-    gathered = _Pass(model, source, shown)
-    evaluation, n = gathered.evaluation, source.n_rows
+    every = max(1, -(-source.n_rows // CODES))
+    gathered = _Pass(model, source, shown, every)
+    evaluation = gathered.evaluation
     names = named_labels(source) if labels is None else np.asarray(labels)
-    every = -(-n // CODES)
     document = evaluation.to_json()
     measures, mean = evaluation.model(), evaluation.mean()
     errors = evaluation.errors()
     worst = measures.worst
-    place = {int(row): position for position, row in enumerate(gathered.rows)}
-    worst_labels = None if names is None else names[[place[int(row)] for row in worst.index]]
+    worst_labels = None if names is None else names[[gathered.position(int(row)) for row in worst.index]]
     schema = model.schema_
     return ReportData(
         title=title or f"autoencoder of {Path(str(model.training_summary_['data'])).name}",
@@ -74,8 +73,8 @@ def model_report(
             model, worst.originals, worst.reconstructions, worst.mask, worst.index, worst.errors, worst_labels
         ),
         errors={name: errors[name] for name in ("model", "pca", "mean")},
-        codes=np.concatenate(gathered.codes)[:: max(1, every)],
-        labels=None if names is None else names[:: max(1, every)],
+        codes=np.concatenate(gathered.codes),
+        labels=None if names is None else names[::every],
         feature_names=model.transform_.feature_names() if schema.kind != "image" else (),
         per_feature=_laid_out(model, measures.per_feature[None])[0],
         spread_per_feature=_laid_out(model, mean.per_feature[None])[0],
@@ -127,7 +126,7 @@ def facts_of(model: Autoencoder, source: Source) -> dict[str, str]:
 class _Pass:
     """One pass of data through a model, and what a report keeps of it."""
 
-    def __init__(self, model: Autoencoder, source: Source, shown: Array) -> None:
+    def __init__(self, model: Autoencoder, source: Source, shown: Array, every: int) -> None:
         import torch
 
         from isthmus.metrics.evaluation import Evaluation
@@ -136,22 +135,30 @@ class _Pass:
         self.evaluation: Evaluation = Evaluation(model.baselines_, worst=SHOWN)
         self.codes: list[Array] = []
         self.kept: list[tuple[Array, Array, Array, Array]] = []
-        rows: list[Array] = []
+        self._spans: list[tuple[int, Array]] = []
         start = 0
         for batch in model.batches(source):
             with torch.inference_mode():
                 z = model.network_.encode(batch.x).z
                 reconstruction = model.network_.mean(model.network_.decode(z)).float().cpu().numpy()
             self.evaluation.update(batch.x, reconstruction, batch.mask, batch.rows)
-            self.codes.append(z.float().cpu().numpy())
+            self.codes.append(z[(-start) % every :: every].float().cpu().numpy())
             numbers = np.arange(start, start + len(batch)) if batch.rows is None else batch.rows.numpy()
             here = shown[(shown >= start) & (shown < start + len(batch))] - start
             x = batch.x.cpu().numpy()
             mask = np.ones(x.shape, dtype=np.bool_) if batch.mask is None else batch.mask.cpu().numpy()
             self.kept.append((x[here], reconstruction[here], mask[here], numbers[here]))
-            rows.append(numbers)
+            if source.labels is not None:
+                self._spans.append((start, numbers))
             start += len(batch)
-        self.rows = np.concatenate(rows)
+
+    def position(self, row: int) -> int:
+        """Where the row of that number stands among the rows that were read."""
+        for start, numbers in self._spans:
+            here = np.flatnonzero(numbers == row)
+            if len(here):
+                return start + int(here[0])
+        return row
 
     def samples(self, labels: Array | None) -> Samples:
         """The chosen samples."""

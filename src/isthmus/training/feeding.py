@@ -147,12 +147,16 @@ class SourceFeed(Feed):
         self.device = device
 
     def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
-        blocks = (self._transformed(rows) for rows in self._blocks(number))
-        return itertools.islice(self._rebatched(read_ahead(blocks), self.batch_size), skip, None)
+        return itertools.islice(self._rebatched(self._ahead(self._blocks(number)), self.batch_size), skip, None)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         blocks = self.source.blocks(min(max(batch_size, 1), block_rows(self.transform.event.size)))
-        return self._rebatched(read_ahead(self._transformed(rows) for rows in blocks), batch_size)
+        return self._rebatched(self._ahead(blocks), batch_size)
+
+    def _ahead(self, blocks: Iterator[Rows]) -> Iterator[Batch]:
+        """Blocks in model space; gathered and densified on a second thread. Streams read ahead by themselves."""
+        batches = (self._transformed(rows) for rows in blocks)
+        return read_ahead(batches) if self.source.random_access else batches
 
     def _blocks(self, epoch: int) -> Iterator[Rows]:
         """Blocks of the epoch's order, each a whole number of batches where a batch is small."""
