@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
+from itertools import pairwise
 from statistics import median
 from typing import Any
 
@@ -22,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _network() -> nn.Sequential:
-    layers = [nn.Linear(a, b) for a, b in zip(WIDTHS[:-1], WIDTHS[1:], strict=True)]
+    layers = [nn.Linear(a, b) for a, b in pairwise(WIDTHS)]
     network = nn.Sequential(*layers)
     for parameter in network.parameters():
         parameter.grad = torch.randn_like(parameter)
@@ -37,9 +38,7 @@ def _contenders() -> dict[str, Callable[[], Any]]:
     return {
         "fused AdamW": torch.optim.AdamW(adam.parameters(), lr=1e-4, fused=True).step,
         "torch.optim.Muon, matrices only": torch.optim.Muon(matrices, lr=1e-4).step,
-        "isthmus Muon, biases included": Muon()
-        .build(list(ours.named_parameters()), learning_rate=1e-4)
-        .step,
+        "isthmus Muon, biases included": Muon().build(list(ours.named_parameters()), learning_rate=1e-4).step,
     }
 
 

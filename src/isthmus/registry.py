@@ -42,22 +42,28 @@ def parts(folder: str) -> dict[str, type]:
     found: dict[str, type] = {}
     for name in modules(folder):
         module = importlib.import_module(f"isthmus.{folder}.{name}")
-        for key, value in vars(module).items():
-            if (
-                isinstance(value, type)
-                and getattr(value, "family", None) == folder
-                and value.__module__ == module.__name__
-                and not key.startswith("_")
-                and not getattr(value, "__abstractmethods__", None)
-            ):
-                found[key] = value
+        found |= {
+            key: value for key, value in vars(module).items() if _is_part(key, value, folder, module.__name__)
+        }
     return dict(sorted(found.items()))
+
+
+def _is_part(key: str, value: Any, folder: str, module: str) -> bool:
+    """True for a public concrete class of the family that the module itself defines."""
+    return (
+        isinstance(value, type)
+        and getattr(value, "family", None) == folder
+        and value.__module__ == module
+        and not key.startswith("_")
+        and not getattr(value, "__abstractmethods__", None)
+    )
 
 
 def named(folder: str, name: str) -> type:
     """The part called ``name`` by class name or alias, whatever the case; ParameterError with the nearest one."""
-    known = {key: value for key, value in parts(folder).items()}
-    known |= {alias: value for value in parts(folder).values() if (alias := getattr(value, "alias", ""))}
+    known = parts(folder) | {
+        alias: value for value in parts(folder).values() if (alias := getattr(value, "alias", ""))
+    }
     folded = {key.casefold(): value for key, value in known.items()}
     if name.casefold() in folded:
         return folded[name.casefold()]
@@ -83,7 +89,8 @@ def resolve(name: str, *, allow: Sequence[str] = ()) -> type:
         if key in parts(folder):
             return parts(folder)[key]
         raise ParameterError(f"{name!r} is not a part of this isthmus: it may need a newer version.")
-    return foreign(name, allow=allow)
+    named_class: type = foreign(name, allow=allow)
+    return named_class
 
 
 def check_allowed(path: str, *, allow: Sequence[str]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def event_scale(transform: Transform) -> NDArray[np.float64]:
     """(*event) data units per unit of model space; 1 for the indicators of a categorical column."""
-    event, affine = transform.event, transform.affine  # type: ignore[attr-defined]
+    event, affine = transform.event, transform.affine
     if not event.columns:
         return np.array(np.broadcast_to(affine.scale, event.shape), dtype=np.float64)
     places = [column.start for column in event.columns if column.kind == "numeric"]
@@ -34,7 +34,7 @@ def native(values: Any, form: str) -> Any:
     if form == "pandas":
         return values.to_pandas()
     if form == "polars":
-        import polars
+        import polars as pl
 
-        return polars.from_arrow(values)
+        return pl.from_arrow(values)
     return values

@@ -24,6 +24,15 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 #: Bounded ones: a decoder that ends in them cannot leave a range.
 SQUASHING: dict[str, tuple[float, float]] = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0)}
 
+_GAINS = {
+    "relu": nn.init.calculate_gain("relu"),
+    "gelu": nn.init.calculate_gain("relu"),
+    "silu": nn.init.calculate_gain("relu"),
+    "leaky_relu": nn.init.calculate_gain("leaky_relu"),
+    "tanh": nn.init.calculate_gain("tanh"),
+    "sigmoid": nn.init.calculate_gain("sigmoid"),
+}
+
 
 def activation(name: str) -> Callable[[Tensor], Tensor]:
     """The function called ``name``; ParameterError with the nearest name otherwise."""
@@ -41,11 +50,7 @@ def gain(name: str) -> float:
     Kaiming et al. (2015), section 2.2, for rectifiers; PyTorch's table for tanh and sigmoid; 1 for smooth
     functions near the identity.
     """
-    if name in ("relu", "gelu", "silu"):
-        return nn.init.calculate_gain("relu")
-    if name in ("leaky_relu", "tanh", "sigmoid"):
-        return nn.init.calculate_gain(name)
-    return 1.0
+    return _GAINS.get(name, 1.0)
 
 
 class Activation(nn.Module):

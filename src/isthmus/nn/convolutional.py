@@ -125,7 +125,7 @@ class ConvolutionalDecoder(nn.Module):
         self.blocks = nn.ModuleList(blocks)
 
     def forward(self, z: Tensor) -> Tensor:
-        x = self.from_code(z).reshape(z.shape[0], *self.first)
+        x: Tensor = self.from_code(z).reshape(z.shape[0], *self.first)
         for block in self.blocks:
             x = block(x)
         return x

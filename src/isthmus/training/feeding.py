@@ -147,7 +147,9 @@ class SourceFeed(Feed):
         self.device = device
 
     def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
-        return itertools.islice(self._rebatched(self._ahead(self._blocks(number)), self.batch_size), skip, None)
+        return itertools.islice(
+            self._rebatched(self._ahead(self._blocks(number)), self.batch_size), skip, None
+        )
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         blocks = self.source.blocks(min(max(batch_size, 1), block_rows(self.transform.event.size)))
