@@ -36,7 +36,9 @@ class Objective(nn.Module):
             if "labels" in penalty.needs and batch.labels is None:
                 raise ParameterError(f"{type(penalty).__name__} needs labels: pass y to fit.")
             if penalty.weight:
-                terms[name] = penalty.weight * penalty(forward, network.penalty_state(number))
+                # A code's own term of the same name (KL beside kl) keeps it.
+                key = f"{name}_penalty" if name in terms else name
+                terms[key] = penalty.weight * penalty(forward, network.penalty_state(number))
         return terms
 
 
@@ -50,7 +52,7 @@ def _term_names(classes: list[str]) -> list[str]:
     """``L1`` -> ``l1``, a second one ``l1_2``; words of a class name joined by underscores."""
     names: list[str] = []
     for name in classes:
-        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
+        snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name).lower()
         count = sum(known == snake or known.startswith(f"{snake}_") for known in names)
         names.append(snake if not count else f"{snake}_{count + 1}")
     return names

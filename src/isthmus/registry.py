@@ -66,7 +66,8 @@ def named(folder: str, name: str) -> type:
     }
     folded = {key.casefold(): value for key, value in known.items()}
     if name.casefold() in folded:
-        return folded[name.casefold()]
+        found: type = folded[name.casefold()]
+        return found
     near = nearest(name, known)
     hint = f"did you mean {near!r}" if near else f"known are {', '.join(known)}"
     raise ParameterError(f"{name!r} is not one of the {folder}: {hint}.")

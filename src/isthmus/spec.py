@@ -165,7 +165,7 @@ class Spec(metaclass=SpecMeta):
 
     def __repr__(self) -> str:
         shown = [
-            f"{field.name}={_plain(getattr(self, field.name))!r}"
+            f"{field.name}={_shown(_plain(getattr(self, field.name)))}"
             for field in dataclasses.fields(self)
             if not _is_default(field, _plain(getattr(self, field.name)))
         ]
@@ -243,6 +243,15 @@ class Spec(metaclass=SpecMeta):
         return {"type": registry.type_name(type(self), self.family)} | {
             name: _to_json(value) for name, value in self._values().items()
         }
+
+
+def _shown(value: Any) -> str:
+    """A ``repr`` that evaluates, for numbers that are no literals too."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return f"float({str(value)!r})"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(_shown, value))}{',' if len(value) == 1 else ''})"
+    return repr(value)
 
 
 def _is_default(field: dataclasses.Field[Any], value: Any) -> bool:

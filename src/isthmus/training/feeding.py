@@ -7,6 +7,7 @@ may be smaller and is never dropped.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 #: rows no more than the bytes allow.
 BLOCK_ROWS = 16_384
 BLOCK_BYTES = 64 << 20
+#: Rows that a data set is known by.
+DIGEST_ROWS = 256
 #: Bytes of a shuffled chunk in memory: batches are views of it, so one gather serves many steps.
 CHUNK_BYTES = 32 << 20
 
@@ -72,6 +75,12 @@ class Feed(ABC):
     @abstractmethod
     def to(self, device: torch.device) -> None:
         """Hand out batches on ``device`` from now on."""
+
+    def digest(self) -> str:
+        """A hash of the first rows, by which a checkpoint knows its data again."""
+        first = next(iter(self.in_order(DIGEST_ROWS)))
+        known = b"" if first.mask is None else first.mask.cpu().numpy().tobytes()
+        return hashlib.sha256(first.x.cpu().numpy().tobytes() + known).hexdigest()
 
     def sample(self, rows: int) -> Batch:
         """The first ``rows`` rows of epoch 0, for initial weights that look at data."""

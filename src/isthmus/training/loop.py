@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -81,7 +82,8 @@ def train(
     count = training.threads or suited(
         network, batch_size=feed.batch_size, available=share(local_processes())
     )
-    with threads(count), torch.random.fork_rng(devices=[]), _interruptible() as interrupted:
+    accelerators = range(torch.cuda.device_count()) if device.startswith("cuda") else []
+    with threads(count), torch.random.fork_rng(devices=accelerators), _interruptible() as interrupted:
         trainer = _Trainer(
             network, feed, training, Devices(device, precision), seed, validation, watcher, interrupted
         )
@@ -142,7 +144,6 @@ class _Trainer:
         self.optimizer: torch.optim.Optimizer = optimizer.build(trained, learning_rate=rate)
         for group in self.optimizer.param_groups:
             group.setdefault("initial_lr", group["lr"])
-        torch.manual_seed(self.seed + 1 + devices.rank)
         self.noise = torch.Generator(devices.device).manual_seed(self.seed)
         self.tensors = Tensors(self.network, self.optimizer, self.noise, {}, {}, {})
         self.fingerprint = self._fingerprint(rate)
@@ -150,8 +151,8 @@ class _Trainer:
             self.position = load_state(self.checkpoint, self.tensors, fingerprint=self.fingerprint)
             self._restore_terms()
         elif training.averaging:
-            self.tensors.average.update({name: value.detach().clone() for name, value in named})
-        self.running = [dict(named)[name].detach() for name in self.tensors.average]
+            self.tensors.average.update(_averaged(self.network, copied=True))
+        self.running = list(_averaged(self.network).values()) if training.averaging else []
         self.snapshot = _copied(self.network)
         self.watcher.started(
             Plan(
@@ -209,6 +210,10 @@ class _Trainer:
         planned = steps * self.training.max_epochs
         self.wrapped.train()
         context = Context(generator=self.noise)
+        if position.step == 0:
+            # Dropout's numbers: a function of seed, epoch and process, so any process can begin any epoch.
+            seeds = np.random.SeedSequence([self.seed, position.epoch, self.devices.rank])
+            torch.manual_seed(int(seeds.generate_state(1)[0]))
         started = time.perf_counter()
         for batch in self.feed.epoch(position.epoch, skip=position.step):
             context.progress = (position.epoch * steps + position.step) / planned
@@ -219,7 +224,8 @@ class _Trainer:
                 self._fold()
             if self._is_due() or self.interrupted():
                 position.epoch_seconds += time.perf_counter() - started
-                self._save()
+                if self.devices.count == 1:  # otherwise each process has its own part of the epoch's sums
+                    self._save()
                 started = time.perf_counter()
                 if self.interrupted():
                     raise KeyboardInterrupt
@@ -390,7 +396,8 @@ class _Trainer:
             else value and value.to_json()
             for name, value in vars(self.network.parts).items()
         }
-        document = [plan, parts, rate, self.seed, self.feed.n_rows, list(self.network.event.shape)]
+        data = self.feed.digest() if self.checkpoint is not None else ""
+        document = [plan, parts, rate, self.seed, self.feed.n_rows, list(self.network.event.shape), data]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
 
@@ -419,11 +426,17 @@ def _copied(network: nn.Module) -> dict[str, Tensor]:
     return {name: value.detach().clone() for name, value in network.state_dict().items()}
 
 
+def _averaged(network: nn.Module, *, copied: bool = False) -> dict[str, Tensor]:
+    """What an average is taken of: weights, and the running statistics that belong to them."""
+    state = {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
+    return {name: value.clone() for name, value in state.items()} if copied else state
+
+
 @torch.no_grad()
 def _write(network: nn.Module, values: dict[str, Tensor]) -> None:
-    for name, parameter in network.named_parameters():
+    for name, value in network.state_dict().items():
         if name in values:
-            parameter.copy_(values[name])
+            value.copy_(values[name])
 
 
 @contextmanager

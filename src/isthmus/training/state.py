@@ -53,7 +53,7 @@ def save_state(path: Path, position: Position, tensors: Tensors, *, seed: int, f
         "average": tensors.average,
         "best": tensors.best,
         "terms": tensors.terms,
-        "random": {"torch": torch.get_rng_state(), "noise": tensors.noise.get_state()},
+        "random": _random_states(tensors.noise),
     }
     flattened = {
         f"{group}/{name}": value for group, values in groups.items() for name, value in values.items()
@@ -89,8 +89,16 @@ def load_state(path: Path, tensors: Tensors, *, fingerprint: str) -> Position:
     for name in ("average", "best", "terms"):
         getattr(tensors, name).update({key: value.to(device) for key, value in groups.get(name, {}).items()})
     torch.set_rng_state(groups["random"]["torch"])
+    if "cuda" in groups["random"] and device.type == "cuda":
+        torch.cuda.set_rng_state(groups["random"]["cuda"], device)
     tensors.noise.set_state(groups["random"]["noise"])
     return Position(**document["position"])
+
+
+def _random_states(noise: torch.Generator) -> dict[str, Tensor]:
+    """Generators that a step draws from; dropout draws from the device's own."""
+    states = {"torch": torch.get_rng_state(), "noise": noise.get_state()}
+    return states | ({"cuda": torch.cuda.get_rng_state(noise.device)} if noise.device.type == "cuda" else {})
 
 
 def _flat_optimizer(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Any], dict[str, Tensor]]:
