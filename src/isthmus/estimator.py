@@ -174,7 +174,8 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             validation_labels = self._validation_labels(held_out, y_val, labels)
         elif training.validation_fraction:
             source, held_out = split_rows(source, training.validation_fraction, seed=seed)
-            validation_labels = labels  # rows keep their numbers
+            if labels is not None:
+                labels, validation_labels = labels[source.index], labels[held_out.index]
         transform = fit_transform(source, self.scaling)  # type: ignore[arg-type]
         parts = _parts(choices, transform)
         feed = _feed(source, transform, labels, training, seed)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Subset(Source):
-    """The rows ``index`` of a source with random access, in that order; their numbers stay those of the whole."""
+    """The rows ``index`` (n_rows,) of a source with random access, in that order, numbered anew from 0."""
 
     random_access = True
 
@@ -28,36 +28,36 @@ class Subset(Source):
         self.name = source.name
         self.label_names = source.label_names
         self._source = source
-        self._index = index
+        self.index = index
 
     @property
     def schema(self) -> Schema:
         """The whole's schema with this many rows."""
-        return dataclasses.replace(self._source.schema, n_rows=len(self._index))
+        return dataclasses.replace(self._source.schema, n_rows=len(self.index))
 
     @property
     def n_rows(self) -> int:
         """Rows of the subset."""
-        return len(self._index)
+        return len(self.index)
 
     @property
     def labels(self) -> NDArray[Any] | None:
         """(n_rows,) or None."""
         whole = self._source.labels
-        return None if whole is None else whole[self._index]
+        return None if whole is None else whole[self.index]
 
     def blocks(self, block_rows: int) -> Iterator[Rows]:
         """See :class:`Source`."""
         check_block_rows(block_rows)
         for start, stop in spans(self.n_rows, block_rows):
-            yield self._source.take(self._index[start:stop])
+            yield self.take(np.arange(start, stop))
 
     def take(self, index: NDArray[np.int64]) -> Rows:
         """See :class:`Source`; ``index`` counts within the subset."""
-        return self._source.take(self._index[index])
+        return dataclasses.replace(self._source.take(self.index[index]), index=np.asarray(index))
 
 
-def split_rows(source: Source, fraction: float, *, seed: int) -> tuple[Source, Source]:
+def split_rows(source: Source, fraction: float, *, seed: int) -> tuple[Subset, Subset]:
     """(rows to train on, rows held out): ``fraction`` of the rows, drawn from ``seed``, at least one on each side.
 
     Raises DataError for data that can only be streamed, and for a single row.
