@@ -61,7 +61,7 @@ def main() -> None:
         force_streaming()
     data = whole_table(wish.folder) if wish.mode == "memory" else wish.folder
     fields = {"max_epochs": wish.epochs, "batch_size": wish.batch, "learning_rate": LEARNING_RATE}
-    model = autoencoder(TASKS["table"], **fields, precision="float32", threads=wish.threads, device="cpu")
+    model = autoencoder(TASKS["table"], **fields, precision="float32", device="cpu")
     model.set_params(random_state=wish.seed)
     clock = EpochClock()
     begin = time.perf_counter()

@@ -14,6 +14,7 @@ from isthmus.data.frames import is_frame, native_of
 from isthmus.data.idx import read_idx
 from isthmus.data.images import SUFFIXES as IMAGE_SUFFIXES
 from isthmus.data.images import ImageFolder
+from isthmus.data.memory import spare_address_space
 from isthmus.data.npfiles import array_source, open_npy, open_npz
 from isthmus.data.parquet import ParquetSource
 from isthmus.data.source import Source
@@ -40,6 +41,7 @@ def open_source(data: Any, *, target: str | None = None, columns: Sequence[str] 
     Raises InputError for paths that cannot be read, DataError for data that cannot be used, each naming what is
     wrong where, SchemaError for columns that do not exist.
     """
+    spare_address_space()
     if isinstance(data, Source):
         return data
     if isinstance(data, str | Path):

@@ -41,6 +41,16 @@ _DERIVATIVES: dict[str, _Derivative] = {
 }
 
 
+#: Activations whose derivative is a function of their output may overwrite their input.
+_IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": torch.relu_,
+    "leaky_relu": nn.functional.leaky_relu_,
+    "elu": nn.functional.elu_,
+    "tanh": torch.tanh_,
+    "sigmoid": torch.sigmoid_,
+}
+
+
 @dataclass(frozen=True)
 class Link:
     """One layer of a chain: its linear map and the activation after it (``identity`` for none)."""
@@ -86,7 +96,10 @@ class Chain:
         self._low = self.flat.data if dtype == torch.float32 else self.flat.data.to(dtype)
         self._weights = self._views(self._low)
         self._functions = [
-            None if link.activation == "identity" else ACTIVATIONS[link.activation] for link in self.links
+            None
+            if link.activation == "identity"
+            else _IN_PLACE.get(link.activation, ACTIVATIONS[link.activation])
+            for link in self.links
         ]
         self._derivatives = [_DERIVATIVES.get(link.activation) for link in self.links]
 
