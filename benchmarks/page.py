@@ -1,0 +1,27 @@
+"""``python -m benchmarks.page``: gathers the newest results into ``docs/benchmarks.md``."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+RESULTS = HERE / "results"
+PAGE = HERE.parent / "docs" / "benchmarks.md"
+PARTS = ("quality", "epochs", "encode", "stream", "optimizers")
+HEAD = """# Benchmarks
+
+Every number here was printed by `make bench` on the machine that stands below each table. Machines are shared and noisy: read the ratios,
+which are taken within a round, before the seconds. `make bench` makes an environment for every other library on demand.
+"""
+
+
+def page() -> str:
+    """The results that are there, one section a part."""
+    found = [RESULTS / f"{part}.md" for part in PARTS if (RESULTS / f"{part}.md").exists()]
+    deeper = (re.sub(r"^#", "##", path.read_text(), flags=re.MULTILINE) for path in found)
+    return "\n\n".join([HEAD.strip(), *(text.strip() for text in deeper)]) + "\n"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())
