@@ -152,7 +152,8 @@ class _Trainer:
             self._restore_terms()
         elif training.averaging:
             self.tensors.average.update(_averaged(self.network, copied=True))
-        self.running = list(_averaged(self.network).values()) if training.averaging else []
+        weights = _averaged(self.network)
+        self.running = [weights[name] for name in self.tensors.average]
         self.snapshot = _copied(self.network)
         self.watcher.started(
             Plan(
