@@ -11,8 +11,9 @@ PAGE = HERE.parent / "docs" / "benchmarks.md"
 PARTS = ("quality", "epochs", "encode", "stream", "optimizers")
 HEAD = """# Benchmarks
 
-Every number here was printed by `make bench` on the machine that stands below each table. Machines are shared and noisy: read the ratios,
-which are taken within a round, before the seconds. `make bench` makes an environment for every other library on demand.
+Every number here was printed by `make bench` on the machine that stands below each table. Machines are shared and
+noisy: read the ratios, which are taken within a round, before the seconds. `make bench` makes an environment for
+every other library on demand.
 """
 
 

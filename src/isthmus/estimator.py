@@ -484,4 +484,5 @@ def _feed(
         batch_size=training.batch_size,
         shuffle=training.shuffle,
         seed=seed,
+        spill=training.spill and training.max_epochs > 1,
     )

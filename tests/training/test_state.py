@@ -40,5 +40,8 @@ def test_an_average_takes_running_statistics_along():
         training=Training(max_epochs=3, batch_size=16),
         random_state=0,
     ).fit(X)
-    means = [next(v for k, v in m.network_.state_dict().items() if k.endswith("running_mean")) for m in (model, plain)]
+    means = [
+        next(v for k, v in m.network_.state_dict().items() if k.endswith("running_mean"))
+        for m in (model, plain)
+    ]
     assert not torch.equal(*means)

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from isthmus.data.memory import budget_bytes
 from isthmus.data.readahead import read_ahead
+from isthmus.training.spilling import SpilledRows, has_room
 from isthmus.types import Batch
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class MemoryFeed(Feed):
 
     def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
         if not self.shuffle:
-            yield from self._slices(self.data, self.batch_size, skip * self.batch_size)
+            yield from self.slices(self.data, self.batch_size, skip * self.batch_size)
             return
         order = torch.randperm(self.n_rows, generator=epoch_generator(self.seed, number))
         row_bytes = max(1, self.data.x[:1].numel() * 4)
@@ -115,13 +116,13 @@ class MemoryFeed(Feed):
         # matrix products may round differently at another alignment.
         for first in range(skip // batches * chunk, len(order), chunk):
             gathered = _gathered(self.data, order[first : first + chunk])
-            yield from self._slices(gathered, self.batch_size, max(0, skip * self.batch_size - first))
+            yield from self.slices(gathered, self.batch_size, max(0, skip * self.batch_size - first))
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
-        return self._slices(self.data, batch_size)
+        return self.slices(self.data, batch_size)
 
     @staticmethod
-    def _slices(data: Batch, size: int, first: int = 0) -> Iterator[Batch]:
+    def slices(data: Batch, size: int, first: int = 0) -> Iterator[Batch]:
         """Views of ``size`` rows each, cut all at once: a call per batch would cost more than a small step."""
         if first >= len(data):  # splitting no rows would give one batch of none
             return
@@ -157,12 +158,12 @@ class SourceFeed(Feed):
 
     def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
         return itertools.islice(
-            self._rebatched(self._ahead(self._blocks(number)), self.batch_size), skip, None
+            self.rebatched(self._ahead(self._blocks(number)), self.batch_size), skip, None
         )
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
         blocks = self.source.blocks(min(max(batch_size, 1), block_rows(self.transform.event.size)))
-        return self._rebatched(self._ahead(blocks), batch_size)
+        return self.rebatched(self._ahead(blocks), batch_size)
 
     def _ahead(self, blocks: Iterator[Rows]) -> Iterator[Batch]:
         """Blocks in model space; gathered and densified on a second thread. Streams read ahead by themselves."""
@@ -182,15 +183,14 @@ class SourceFeed(Feed):
         return (self.source.take(order[start : start + size]) for start in range(0, self.n_rows, size))
 
     @staticmethod
-    def _rebatched(blocks: Iterator[Batch], size: int) -> Iterator[Batch]:
+    def rebatched(blocks: Iterator[Batch], size: int) -> Iterator[Batch]:
         """Blocks of any length as batches of ``size``; what is left of a block joins the next."""
         rest: list[Batch] = []
         for block in blocks:
             if rest:
                 block, rest = _joined([*rest, block]), []
             whole = len(block) - len(block) % size
-            for start in range(0, whole, size):
-                yield _cut(block, start, start + size)
+            yield from MemoryFeed.slices(_cut(block, 0, whole), size)
             if whole < len(block):
                 rest = [_cut(block, whole, len(block))]
         for block in rest:
@@ -203,6 +203,46 @@ class SourceFeed(Feed):
         return _to(Batch(x, mask, labels, index), self.device)
 
 
+class SpilledFeed(Feed):
+    """Rows of a stream, copied once to disk in model space."""
+
+    def __init__(
+        self,
+        source: Source,
+        transform: Transform,
+        *,
+        labels: Tensor | None,
+        batch_size: int,
+        shuffle: bool,
+        seed: int,
+    ) -> None:
+        super().__init__(source.n_rows, batch_size=batch_size, shuffle=shuffle, seed=seed)
+        blocks = source.blocks(block_rows(transform.event.size))
+        self.spilled = SpilledRows((transform.forward(rows)[0] for rows in blocks), transform.event.shape)
+        self.labels = labels
+        self.device = torch.device("cpu")
+
+    def to(self, device: torch.device) -> None:
+        self.device = device
+
+    def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
+        generator = epoch_generator(self.seed, number)
+        buffers = (
+            self.spilled.shuffled(generator, self.batch_size) if self.shuffle else self.spilled.in_order()
+        )
+        return itertools.islice(
+            SourceFeed.rebatched(map(self._labelled, buffers), self.batch_size), skip, None
+        )
+
+    def in_order(self, batch_size: int) -> Iterator[Batch]:
+        return SourceFeed.rebatched(map(self._labelled, self.spilled.in_order()), batch_size)
+
+    def _labelled(self, batch: Batch) -> Batch:
+        if self.labels is not None and batch.rows is not None:
+            batch.labels = self.labels[batch.rows]
+        return _to(batch, self.device)
+
+
 def open_feed(
     source: Source,
     transform: Transform,
@@ -211,15 +251,21 @@ def open_feed(
     batch_size: int,
     shuffle: bool = True,
     seed: int = 0,
+    spill: bool = False,
 ) -> Feed:
     """The fastest feed that the memory allows.
 
     Dense data are loaded whole when they take no more than :func:`isthmus.data.memory.budget_bytes`; sparse
-    matrices are never densified whole.
+    matrices are never densified whole. With ``spill``, streams without unknown entries are copied to disk once
+    where there is room, see :mod:`isthmus.training.spilling`.
     """
     if source.schema.kind != "sparse" and source.dense_bytes <= budget_bytes():
         data = _loaded(source, transform, labels)
         return MemoryFeed(data, batch_size=batch_size, shuffle=shuffle, seed=seed)
+    if spill and not source.random_access and not transform.masked and has_room(source.dense_bytes):
+        return SpilledFeed(
+            source, transform, labels=labels, batch_size=batch_size, shuffle=shuffle, seed=seed
+        )
     return SourceFeed(source, transform, labels=labels, batch_size=batch_size, shuffle=shuffle, seed=seed)
 
 

@@ -397,7 +397,8 @@ class _Trainer:
             else value and value.to_json()
             for name, value in vars(self.network.parts).items()
         }
-        data = self.feed.digest() if self.checkpoint is not None else ""
+        # The kind of feed too: each has its own order of rows.
+        data = [type(self.feed).__name__, self.feed.digest()] if self.checkpoint is not None else []
         document = [plan, parts, rate, self.seed, self.feed.n_rows, list(self.network.event.shape), data]
         return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
 
