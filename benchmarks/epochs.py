@@ -61,7 +61,7 @@ def run(wish: Namespace) -> str:
 
 
 def _contenders(task: str, wish: Namespace) -> list[Contender]:
-    everyone = [PLAIN, OURS, OURS_AUTO] if task == "deep" else [PLAIN, OURS, *PEERS]
+    everyone = [PLAIN, OURS, *([] if task == "table" else [OURS_AUTO]), *([] if task == "deep" else PEERS)]
     if wish.fused_peers and task != "deep":
         everyone += FUSED
     if wish.contenders is None:

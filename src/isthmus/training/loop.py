@@ -231,7 +231,7 @@ class _Trainer:
                 if self.interrupted():
                     raise KeyboardInterrupt
         position.epoch_seconds += time.perf_counter() - started
-        self._close_epoch(context.progress)
+        self._close_epoch()
 
     def _step(self, batch: Batch, context: Context) -> None:
         rows = len(batch)
@@ -285,7 +285,7 @@ class _Trainer:
             self.sums[name] = self.sums[name] + summed if name in self.sums else summed
         self.pending = {}
 
-    def _close_epoch(self, progress: float) -> None:
+    def _close_epoch(self) -> None:
         self._fold()
         position = self.position
         means = {name: self.devices.total(value) / self.feed.n_rows for name, value in self.sums.items()}
