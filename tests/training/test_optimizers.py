@@ -159,3 +159,18 @@ def test_muon_leaves_parameters_without_gradient():
     optimizer.step()
     assert torch.equal(matrix, before[0])
     assert not torch.equal(bias, before[1])
+
+
+def test_the_direct_step_of_adam_gives_the_bits_of_pytorchs_own():
+    from isthmus.training.optimizers.adam import DirectAdamW
+
+    results = []
+    for kind in (DirectAdamW, torch.optim.AdamW):
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(7, 5)
+        optimizer = kind(layer.parameters(), lr=1e-2, weight_decay=0.1, fused=True)
+        for _ in range(20):
+            layer.weight.grad, layer.bias.grad = torch.randn(5, 7), torch.randn(5)
+            optimizer.step()
+        results.append([*layer.parameters(), *(v for s in optimizer.state.values() for v in s.values())])
+    assert all(map(torch.equal, *results))
