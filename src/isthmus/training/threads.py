@@ -11,6 +11,8 @@ from torch import nn
 
 #: Entries below which torch does an elementwise operation on one thread (at::internal::GRAIN_SIZE).
 GRAIN = 32_768
+#: Multiplications of one matrix product from which a second thread is worth waking.
+PRODUCT = 2_000_000
 
 
 def cores() -> int:
@@ -34,11 +36,12 @@ def suited(network: nn.Module, *, batch_size: int, available: int) -> int:
 
     There the second thread does nothing but wait, which a busy machine makes expensive.
     """
-    widest = max(
-        (layer.out_features for layer in network.modules() if isinstance(layer, nn.Linear)), default=0
-    )
+    layers = [layer for layer in network.modules() if isinstance(layer, nn.Linear)]
+    widest = max((layer.out_features for layer in layers), default=0)
+    largest = max((layer.weight.numel() for layer in layers), default=0)
     convolves = any(isinstance(layer, nn.modules.conv._ConvNd) for layer in network.modules())
-    return available if convolves or batch_size * widest >= GRAIN else 1
+    divides = batch_size * widest >= GRAIN or batch_size * largest >= PRODUCT
+    return available if convolves or divides else 1
 
 
 @contextmanager
