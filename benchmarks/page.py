@@ -8,7 +8,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 RESULTS = HERE / "results"
 PAGE = HERE.parent / "docs" / "benchmarks.md"
-PARTS = ("quality", "epochs", "encode", "stream", "optimizers")
 HEAD = """# Benchmarks
 
 Every number here was printed by `make bench` on the machine that stands below each table. Machines are shared and
@@ -18,8 +17,8 @@ every other library on demand.
 
 
 def page() -> str:
-    """The results that are there, one section a part."""
-    found = [RESULTS / f"{part}.md" for part in PARTS if (RESULTS / f"{part}.md").exists()]
+    """The results that are there, one section a file."""
+    found = sorted(RESULTS.glob("*.md"))
     deeper = (re.sub(r"^#", "##", path.read_text(), flags=re.MULTILINE) for path in found)
     return "\n\n".join([HEAD.strip(), *(text.strip() for text in deeper)]) + "\n"
 
