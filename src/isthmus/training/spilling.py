@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 #: Neighbours that are read together, in bytes: the grain of the shuffle.
-SPAN_BYTES = 1 << 18
+SPAN_BYTES = 1 << 16
 #: Rows that are mixed perfectly, in bytes.
-BUFFER_BYTES = 32 << 20
+BUFFER_BYTES = 8 << 20
 #: The copy is made only where so many times its size is free.
 FREE_SHARE = 2
 
