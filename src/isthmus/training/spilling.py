@@ -85,7 +85,7 @@ class SpilledRows:
 
     def read(self, start: int, stop: int, out: Tensor) -> None:
         """Rows start to stop into ``out`` (stop - start, *shape)."""
-        view = memoryview(out.numpy()).cast("B")
+        view = memoryview(out.numpy().data).cast("B")
         done = 0
         while done < len(view):
             got = os.preadv(self._file.fileno(), [view[done:]], start * self.row_bytes + done)

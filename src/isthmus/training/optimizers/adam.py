@@ -57,7 +57,7 @@ class DirectAdamW(torch.optim.AdamW):
     """
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One update of every parameter that has a gradient."""
         loss = None
         if closure is not None:
@@ -92,7 +92,7 @@ class DirectAdamW(torch.optim.AdamW):
 
     def _begun(self, parameter: torch.Tensor) -> dict[str, torch.Tensor]:
         """The state of a parameter before its first step, as PyTorch's fused form keeps it."""
-        state = self.state[parameter]
+        state: dict[str, torch.Tensor] = self.state[parameter]
         state["step"] = torch.zeros((), dtype=torch.float32, device=parameter.device)
         state["exp_avg"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
         state["exp_avg_sq"] = torch.zeros_like(parameter, memory_format=torch.preserve_format)
