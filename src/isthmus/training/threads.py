@@ -11,7 +11,8 @@ from torch import nn
 
 #: Entries below which torch does an elementwise operation on one thread (at::internal::GRAIN_SIZE).
 GRAIN = 32_768
-#: Multiplications of one matrix product from which a second thread is worth waking.
+#: Multiplications of one matrix product from which a second thread is woken: between a 64 x 32 layer, which did
+#: not gain at small batches, and a 784 x 512 one at batch 32, which did. Not measured finer.
 PRODUCT = 2_000_000
 
 

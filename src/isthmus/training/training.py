@@ -31,8 +31,8 @@ class Training(Spec):
     patience : epochs without a better validation loss before stopping; the best weights are restored.
         None trains to the end and keeps the last weights.
     shuffle : a new order each epoch; False keeps the data's.
-    spill : where data are streamed for more than one epoch, copy them to disk once in model space, which is several
-        times faster to read again; the copy is gone with the training. Only where the disk has room for it twice.
+    spill : where data are streamed for more than one epoch, copy them to disk once in model space, which needs no
+        decoding to read again; the copy is gone with the training. Only where the disk has room for it twice.
     precision : ``float32``, ``bfloat16`` (autocast, weights stay float32), or ``auto``, which takes bfloat16
         where layers and batches are large enough for it to be faster.
     device : ``auto``, ``cpu``, ``cuda``, ``mps`` ...

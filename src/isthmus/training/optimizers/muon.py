@@ -45,8 +45,8 @@ class Muon(Optimizer):
     adam_ratio : learning rate of biases and scales (Adam, 0.9 and 0.99) over that of matrices.
 
     Matrices of one shape, a mirrored decoder's transposes among them, are iterated together as one stack, in
-    bfloat16 where the processor multiplies it natively: on two cores that is several times cheaper than
-    ``torch.optim.Muon``, which takes them one by one. The step's polynomials are those of the Polar Express.
+    bfloat16 where the processor multiplies it natively; ``torch.optim.Muon`` takes them one by one
+    (``python -m benchmarks optimizers`` prints both). The step's polynomials are those of the Polar Express.
     References: Jordan et al. (2024), "Muon: an optimizer for hidden layers in neural networks"; Amsel et al.
     (2025), arXiv:2505.16932, algorithm 1; Liu et al. (2025), arXiv:2502.16982, section 2.2 (weight decay).
     Deviation: first and last layers are orthogonalised like the others, since an autoencoder's are dense maps too.
