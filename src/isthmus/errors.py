@@ -77,9 +77,10 @@ class MissingExtraError(IsthmusError, ImportError):
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The known name most like ``name``, or None when nothing is near."""
-    found = get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return found[0] if found else None
+    """The known name most like ``name``, capitals or not, or None when nothing is near."""
+    names = {one.casefold(): one for one in known}
+    found = get_close_matches(name.casefold(), list(names), n=1, cutoff=0.5)
+    return names[found[0]] if found else None
 
 
 def sentence(what: str, rule: str, got: object, way_out: str = "") -> str:

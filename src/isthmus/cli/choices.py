@@ -29,6 +29,7 @@ class Choices:
     device: str | None = None
     validation: str | None = None
     target: str | None = None
+    drop: Sequence[str] | None = None
     checkpoint_every: float | None = None
     parts: dict[str, Any] = field(default_factory=dict)
     settings: Sequence[str] = ()
@@ -45,6 +46,7 @@ FILE_TYPES: dict[str, tuple[type, ...]] = {
     "device": (str,),
     "validation": (str,),
     "target": (str, int),
+    "drop": (list,),
     "checkpoint_every": (int, float),
 }
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from cyclopts import Parameter
 
 from isthmus.cli import messages
-from isthmus.cli.options import Json, Overwrite, Quiet
+from isthmus.cli.options import Drop, Json, Overwrite, Quiet
 from isthmus.errors import IsthmusError, NonFiniteError
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def fit(
     seed: int | None = None,
     validation: str | None = None,
     target: str | None = None,
+    drop: Drop = (),
     resume: bool = False,
     checkpoint_every: float | None = None,
     device: str | None = None,
@@ -58,6 +59,7 @@ def fit(
     seed : of all randomness, 0 by default; same seed, machine and threads, same bits.
     validation : held-out data, watched while training and never trained on.
     target : column that holds labels, not data.
+    drop : column to leave out, such as an identifier, as often as needed.
     resume : go on from MODEL.checkpoint, to the bits of an uninterrupted training.
     checkpoint_every : seconds between two checkpoints, 30 by default.
     device : auto, cpu, cuda, mps ...
@@ -77,6 +79,7 @@ def fit(
         device=device,
         validation=validation,
         target=target,
+        drop=drop or None,
         checkpoint_every=checkpoint_every,
         settings=settings,
     )
@@ -115,7 +118,7 @@ class _Run:
         every = self.choices.checkpoint_every
         training.checkpoint_seconds = CHECKPOINT_SECONDS if every is None else every
         training.validate()
-        self.source: Source = open_source(data, target=self.choices.target)
+        self.source: Source = open_source(data, target=self.choices.target, drop=self.choices.drop or ())
         self.validation: Source | None = None
         if self.choices.validation is not None:
             names = self.source.schema.names or None

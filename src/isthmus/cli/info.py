@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from isthmus.cli import messages
-from isthmus.cli.options import Json
+from isthmus.cli.options import Drop, Json
 
 
-def info(what: str, /, *, target: str | None = None, json: Json = False) -> None:
+def info(what: str, /, *, target: str | None = None, drop: Drop = (), json: Json = False) -> None:
     """What is in a model or in a data set.
 
     Parameters
     ----------
     what : folder that fit wrote, or a file, folder or built-in name of data.
     target : a column of the data that holds labels.
+    drop : a column of the data to leave out, as often as needed.
     json : print one JSON document.
     """
     from isthmus.persistence.folder import DOCUMENT, is_model
@@ -25,17 +27,17 @@ def info(what: str, /, *, target: str | None = None, json: Json = False) -> None
     if is_model(path) or (path / DOCUMENT).is_file():
         document, text = _model(path)
     else:
-        document, text = _data(what, target)
+        document, text = _data(what, target, drop)
     if json:
         messages.show_json(document)
     else:
         messages.show(text)
 
 
-def _data(name: str, target: str | None) -> tuple[dict[str, Any], str]:
+def _data(name: str, target: str | None, drop: Sequence[str]) -> tuple[dict[str, Any], str]:
     from isthmus.data.opening import open_source
 
-    source = open_source(name, target=target)
+    source = open_source(name, target=target, drop=drop)
     schema = source.schema
     labels: dict[str, Any] | None = None
     text = f"{source.name}\n{schema.describe()}"

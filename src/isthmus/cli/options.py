@@ -9,4 +9,5 @@ from cyclopts import Parameter
 Json = Annotated[bool, Parameter(name="--json")]
 Overwrite = Annotated[bool, Parameter(name="--overwrite")]
 Quiet = Annotated[bool, Parameter(name="--quiet")]
+Drop = Annotated[tuple[str, ...], Parameter(name="--drop")]
 Allow = Annotated[tuple[str, ...], Parameter(name="--allow")]

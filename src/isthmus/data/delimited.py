@@ -16,6 +16,7 @@ from isthmus.data.columns import check_names, looks_numeric
 from isthmus.data.files import check_file, readable
 from isthmus.data.npfiles import array_source
 from isthmus.data.profile import TableProfile, profiled
+from isthmus.data.selection import Selection
 from isthmus.data.tables import TableStream, Unit
 from isthmus.errors import DataError
 
@@ -34,13 +35,13 @@ _MISFIT = re.compile(r"In CSV column #(\d+):.*?conversion error to ([^:]+):", re
 _DAMAGE = (EOFError, OSError, zlib.error, UnicodeDecodeError)
 
 
-def open_delimited(path: Path, *, target: str | None, columns: Sequence[str] | None) -> Source:
+def open_delimited(path: Path, selection: Selection) -> Source:
     """A text table as a stream; ``.txt`` of numbers between blanks as an array."""
     check_file(path)
     head = _head(path)
     if ".txt" in path.name.lower() and not any(mark in head[0] for mark in ",;\t|"):
-        return array_source(_whitespace(path), name=str(path), target=target)
-    return DelimitedSource(path, head, target=target, columns=columns)
+        return array_source(_whitespace(path), name=str(path), target=selection.target)
+    return DelimitedSource(path, head, selection)
 
 
 def _head(path: Path) -> list[str]:
@@ -86,9 +87,7 @@ class DelimitedSource(TableStream):
     Types are inferred from the whole file: a column is text if one entry of it is no number.
     """
 
-    def __init__(
-        self, path: Path, head: list[str], *, target: str | None, columns: Sequence[str] | None
-    ) -> None:
+    def __init__(self, path: Path, head: list[str], selection: Selection) -> None:
         self.name = str(path)
         self.path = path
         self.delimiter = "\t" if ".ts" in path.name else max(",;\t|", key=head[0].count)
@@ -97,7 +96,7 @@ class DelimitedSource(TableStream):
         counting = first == [str(place) for place in range(len(first))]
         self._generated = [f"x{place}" for place in range(len(first))] if numbers and not counting else None
         self._types: dict[str, Any] = {}
-        self._wanted = (target, columns)
+        self.selection = selection
         self._settle()
 
     def _settle(self) -> None:
@@ -117,13 +116,12 @@ class DelimitedSource(TableStream):
                 raise DataError(f"{self.path} is damaged ({error}): fetch it anew.") from error
 
     def _profiled(self) -> TableProfile:
-        target, columns = self._wanted
         with self._reader(()) as reader:
             names = reader.schema.names
             check_names(names, self.name)
-            self._choose(reader.schema, target, columns)
+            self._choose(reader.schema, self.selection)
         self._types |= {field.name: field.type for field in self.read_schema}
-        return profiled(self._read(self.read_names), self.read_schema, name=self.name, target=target)
+        return profiled(self._read(self.read_names), self.read_schema, name=self.name, target=self.target)
 
     def _widen(self, error: Exception) -> None:
         """Give the column that Arrow complains about a wider type, or raise DataError."""

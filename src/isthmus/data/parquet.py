@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus.data.columns import check_names
 from isthmus.data.files import check_file, readable
 from isthmus.data.frames import _INDEX
+from isthmus.data.selection import ALL, Selection
 from isthmus.data.tables import TableStream, Unit
 from isthmus.errors import DataError
 
@@ -32,8 +33,7 @@ class ParquetSource(TableStream):
         paths: Sequence[Path],
         *,
         name: str,
-        target: str | None = None,
-        columns: Sequence[str] | None = None,
+        selection: Selection = ALL,
     ) -> None:
         self.name = name
         self._groups: list[tuple[Path, int, int]] = []
@@ -46,7 +46,7 @@ class ParquetSource(TableStream):
                 self._groups.append((path, group, start))
                 start += metadata.row_group(group).num_rows
         self._n_rows = start
-        self._choose(_common(paths, schemas), target, columns)
+        self._choose(_common(paths, schemas), selection)
         if not start:
             raise DataError(
                 f"Found array with 0 sample(s) (shape=(0, {len(self.column_names)})) while a minimum of 1 is "

@@ -108,7 +108,8 @@ class TableProfile:
         self._refuse_stray_text(column)
         raise DataError(
             f"column {column!r} of {self.name} holds {found}, a category may have {MAX_LEVELS:,} levels at most "
-            f"(and, beyond {FREE_LEVELS}, two entries a level on average): leave identifiers and free text out."
+            f"(and, beyond {FREE_LEVELS}, two entries a level on average): leave identifiers and free text "
+            f"out by --drop {column!r} or open_source(drop=)."
         )
 
     def _refuse_stray_text(self, column: str) -> None:

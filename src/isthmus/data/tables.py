@@ -15,9 +15,10 @@ from isthmus.data.profile import TableProfile, profiled
 from isthmus.data.readahead import read_ahead
 from isthmus.data.rows import Rows
 from isthmus.data.schema import Native, Schema
+from isthmus.data.selection import ALL, Selection
 from isthmus.data.shuffling import rebatch, spans
 from isthmus.data.source import Source, check_block_rows
-from isthmus.errors import DataError, SchemaError, nearest
+from isthmus.errors import DataError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,33 +34,17 @@ Unit = tuple[int, Callable[[Sequence[str]], Iterator[Any]]]
 
 
 class TableStream(Source):
-    """A table that is read piece by piece. Subclasses say which columns there are and how to read a unit.
-
-    target : the column that is taken out as labels. columns : those to read, None = all but the target.
-    """
+    """A table that is read piece by piece. Subclasses say which columns there are and how to read a unit."""
 
     native: Native = "file"
 
-    def _choose(self, schema: pa.Schema, target: str | None, columns: Sequence[str] | None) -> None:
+    def _choose(self, schema: pa.Schema, selection: Selection) -> None:
         """Settle which columns are read, and check that they exist and can be used."""
         import pyarrow as pa
 
-        for wanted in [*(columns or ()), *([target] if target is not None else [])]:
-            if wanted not in schema.names:
-                near = nearest(wanted, schema.names)
-                hint = (
-                    f"did you mean {near!r}?"
-                    if near
-                    else "it has " + ", ".join(map(repr, schema.names[:20])) + "."
-                )
-                raise SchemaError(f"{self.name} has no column {wanted!r}: {hint}")
-        chosen = [name for name in (columns if columns is not None else schema.names) if name != target]
-        if not chosen:
-            raise DataError(
-                f"{self.name} has no column but its target {target!r}: there is nothing to learn from."
-            )
+        chosen, target = selection.chosen(schema.names, self.name), selection.target
         self.target = target
-        self.column_names = tuple(chosen)
+        self.column_names = chosen
         self.read_names = (*chosen, *([target] if target is not None else []))
         self.read_schema = pa.schema([schema.field(name) for name in self.read_names])
         kinds = {field.name: kind_of(field.name, field.type, self.name) for field in self.read_schema}
@@ -171,21 +156,20 @@ class TableSource(TableStream):
         *,
         name: str = "X",
         native: Native = "arrow",
-        target: str | None = None,
-        columns: Sequence[str] | None = None,
+        selection: Selection = ALL,
         labels: NDArray[Any] | None = None,
         label_names: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.native = native
         self.table = as_table(frame, name=name)
-        self._choose(self.table.schema, target, columns)
+        self._choose(self.table.schema, selection)
         if not self.table.num_rows:
             raise DataError(
                 f"Found array with 0 sample(s) (shape=(0, {len(self.column_names)})) while a minimum of 1 is "
                 f"required: {name} has no rows."
             )
-        if labels is not None and target is None:
+        if labels is not None and selection.target is None:
             self.labels = labels
             self.label_names = label_names
 

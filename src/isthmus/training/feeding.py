@@ -134,8 +134,8 @@ class MemoryFeed(Feed):
             yield Batch(*values)
 
 
-class SourceFeed(Feed):
-    """Rows read from a source as they are needed: gathered where it has random access, else streamed."""
+class PiecewiseFeed(Feed):
+    """Rows of a source that are never in memory all at once."""
 
     def __init__(
         self,
@@ -152,9 +152,31 @@ class SourceFeed(Feed):
         self.transform = transform
         self.labels = labels
         self.device = torch.device("cpu")
+        self.prepare()
+
+    def prepare(self) -> None:
+        """What is done once, before the first epoch."""
 
     def to(self, device: torch.device) -> None:
         self.device = device
+
+    @staticmethod
+    def rebatched(blocks: Iterator[Batch], size: int) -> Iterator[Batch]:
+        """Blocks of any length as batches of ``size``; what is left of a block joins the next."""
+        rest: list[Batch] = []
+        for block in blocks:
+            if rest:
+                block, rest = _joined([*rest, block]), []
+            whole = len(block) - len(block) % size
+            yield from MemoryFeed.slices(_cut(block, 0, whole), size)
+            if whole < len(block):
+                rest = [_cut(block, whole, len(block))]
+        for block in rest:
+            yield block
+
+
+class SourceFeed(PiecewiseFeed):
+    """Rows read from a source as they are needed: gathered where it has random access, else streamed."""
 
     def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
         return itertools.islice(
@@ -182,20 +204,6 @@ class SourceFeed(Feed):
         order = torch.randperm(self.n_rows, generator=generator).numpy()
         return (self.source.take(order[start : start + size]) for start in range(0, self.n_rows, size))
 
-    @staticmethod
-    def rebatched(blocks: Iterator[Batch], size: int) -> Iterator[Batch]:
-        """Blocks of any length as batches of ``size``; what is left of a block joins the next."""
-        rest: list[Batch] = []
-        for block in blocks:
-            if rest:
-                block, rest = _joined([*rest, block]), []
-            whole = len(block) - len(block) % size
-            yield from MemoryFeed.slices(_cut(block, 0, whole), size)
-            if whole < len(block):
-                rest = [_cut(block, whole, len(block))]
-        for block in rest:
-            yield block
-
     def _transformed(self, rows: Rows) -> Batch:
         x, mask = self.transform.forward(rows)
         index = torch.from_numpy(np.asarray(rows.index, dtype=np.int64))
@@ -203,39 +211,23 @@ class SourceFeed(Feed):
         return _to(Batch(x, mask, labels, index), self.device)
 
 
-class SpilledFeed(Feed):
+class SpilledFeed(PiecewiseFeed):
     """Rows of a stream, copied once to disk in model space."""
 
-    def __init__(
-        self,
-        source: Source,
-        transform: Transform,
-        *,
-        labels: Tensor | None,
-        batch_size: int,
-        shuffle: bool,
-        seed: int,
-    ) -> None:
-        super().__init__(source.n_rows, batch_size=batch_size, shuffle=shuffle, seed=seed)
-        blocks = source.blocks(block_rows(transform.event.size))
-        self.spilled = SpilledRows((transform.forward(rows)[0] for rows in blocks), transform.event.shape)
-        self.labels = labels
-        self.device = torch.device("cpu")
-
-    def to(self, device: torch.device) -> None:
-        self.device = device
+    def prepare(self) -> None:
+        blocks = self.source.blocks(block_rows(self.transform.event.size))
+        rows = (self.transform.forward(block)[0] for block in blocks)
+        self.spilled = SpilledRows(rows, self.transform.event.shape)
 
     def epoch(self, number: int, *, skip: int = 0) -> Iterator[Batch]:
         generator = epoch_generator(self.seed, number)
         buffers = (
             self.spilled.shuffled(generator, self.batch_size) if self.shuffle else self.spilled.in_order()
         )
-        return itertools.islice(
-            SourceFeed.rebatched(map(self._labelled, buffers), self.batch_size), skip, None
-        )
+        return itertools.islice(self.rebatched(map(self._labelled, buffers), self.batch_size), skip, None)
 
     def in_order(self, batch_size: int) -> Iterator[Batch]:
-        return SourceFeed.rebatched(map(self._labelled, self.spilled.in_order()), batch_size)
+        return self.rebatched(map(self._labelled, self.spilled.in_order()), batch_size)
 
     def _labelled(self, batch: Batch) -> Batch:
         if self.labels is not None and batch.rows is not None:
