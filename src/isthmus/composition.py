@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from isthmus.corruptions.corruption import iterated
 from isthmus.errors import ParameterError
 from isthmus.types import Batch, Context, Encoded, Event, Forward
 
@@ -69,10 +71,26 @@ class Composition(nn.Module):
         )
         self.code_state = parts.code.state()
         self.loss_state = parts.loss.state(event)
-        states = [penalty.state(event, parts.code.size) for penalty in parts.penalties]
+        states = [penalty.state(self) for penalty in parts.penalties]
         self.penalty_states = nn.ModuleList([nn.Identity() if state is None else state for state in states])
         self._stateful = [state is not None for state in states]
-        self._watched = _needed_layers(self.encoder, parts.penalties)
+        needed = any("activations" in penalty.needs for penalty in parts.penalties)
+        self._watched = self.hidden_layers if needed else ()
+
+    @property
+    def hidden_layers(self) -> tuple[nn.Module, ...]:
+        """The encoder's hidden activations, first layer first; none where the architecture does not name them."""
+        return tuple(getattr(self.encoder, "hidden_layers", ()))
+
+    def hidden_sizes(self) -> list[int]:
+        """Numbers a sample that each hidden layer of the encoder gives, found by one pass of zeros."""
+        activations: list[Tensor] = []
+        was_training = self.training
+        self.eval()
+        with torch.no_grad(), _recorded(self.hidden_layers, activations):
+            self.encoder(torch.zeros(1, *self.event.shape))
+        self.train(was_training)
+        return [layer.numel() for layer in activations]
 
     def penalty_state(self, number: int) -> nn.Module | None:
         """The module of the penalty at ``number``, None where it has none."""
@@ -80,7 +98,10 @@ class Composition(nn.Module):
 
     def encode(self, x: Tensor, context: Context | None = None) -> Encoded:
         """x (batch, *event) -> the code; without a context that has a generator, deterministic."""
-        return self.parts.code(_full(self.encoder(x)), context or Context(), self.code_state)
+        h = _full(self.encoder(x))
+        encoded = self.parts.code(h, context or Context(), self.code_state)
+        encoded.h = h
+        return encoded
 
     def decode(self, z: Tensor) -> Tensor:
         """z (batch, code) -> the decoder's output (batch, *output_shape)."""
@@ -94,8 +115,16 @@ class Composition(nn.Module):
         """(batch,) the loss in nats per sample."""
         return self.parts.loss(output, x, mask=mask, event=self.event, state=self.loss_state)
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """x (batch, *event) -> reconstruction in model space, deterministic in evaluation mode."""
+    def reconstruct(self, x: Tensor, *, steps: int = 1) -> Tensor:
+        """x (batch, *event) -> reconstruction in model space, deterministic in evaluation mode.
+
+        With more than one step the reconstruction is reconstructed again, the way that the corruption knows best.
+        """
+        if steps == 1 or self.parts.corruption is None:
+            return iterated(x, self._once, steps=steps)
+        return self.parts.corruption.denoised(x, self._once, steps=steps)
+
+    def _once(self, x: Tensor) -> Tensor:
         return self.mean(self.decode(self.encode(x).z))
 
     def forward(self, batch: Batch, context: Context) -> Forward:
@@ -104,12 +133,8 @@ class Composition(nn.Module):
         if self.parts.corruption is not None and context.generator is not None:
             x_corrupt = self.parts.corruption(batch.x, context, mask=batch.mask, event=self.event)
         activations: list[Tensor] = []
-        handles = [layer.register_forward_hook(_recorder(activations)) for layer in self._watched]
-        try:
+        with _recorded(self._watched, activations):
             encoded = self.encode(x_corrupt, context)
-        finally:
-            for handle in handles:
-                handle.remove()
         return Forward(
             x=batch.x,
             x_corrupt=x_corrupt,
@@ -121,6 +146,19 @@ class Composition(nn.Module):
             context=context,
             activations=activations,
         )
+
+
+@dataclass(frozen=True)
+class BetweenSteps:
+    """What parts see between two steps of a training, when they may change weights by hand.
+
+    step : steps done. optimizer : whose state for changed weights they should reset. context : of the step before.
+    """
+
+    network: Composition
+    optimizer: torch.optim.Optimizer
+    context: Context
+    step: int
 
 
 def by_blocks(function: Callable[[Tensor], Tensor], x: Tensor, *, network: nn.Module) -> Tensor:
@@ -150,14 +188,16 @@ def _full(x: Tensor) -> Tensor:
     return x.float() if x.dtype == torch.bfloat16 else x
 
 
-def _needed_layers(encoder: nn.Module, penalties: tuple[Penalty, ...]) -> tuple[nn.Module, ...]:
-    if not any("activations" in penalty.needs for penalty in penalties):
-        return ()
-    return tuple(getattr(encoder, "hidden_layers", ()))
+@contextmanager
+def _recorded(layers: Sequence[nn.Module], outputs: list[Tensor]) -> Iterator[None]:
+    """What the layers give inside the block, in order, appended to ``outputs``."""
 
-
-def _recorder(activations: list[Tensor]) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], None]:
     def record(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        activations.append(output)
+        outputs.append(output)
 
-    return record
+    handles = [layer.register_forward_hook(record) for layer in layers]
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()

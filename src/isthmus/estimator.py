@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
@@ -61,14 +63,15 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
     penalties : what else is asked, a tuple of penalty parts.
     training : a :class:`isthmus.training.Training`; None means its defaults.
     scaling : ``auto`` (uint8 to [0, 1], frames standardised and encoded, float arrays as they are), ``none``,
-        ``standard``, ``minmax`` or ``unit``.
+        ``standard``, ``center``, ``minmax`` or ``unit``.
     random_state : int, numpy RandomState or None (fresh entropy). Same seed, machine and threads: same bits.
 
     Attributes
     ----------
     network_ : the trained :class:`isthmus.composition.Composition`. transform_ : the fitted scaling.
     schema_ : of the training data. event_ : a sample in model space. code_size_ : numbers per code.
-    history_ : one dictionary an epoch. baselines_ : mean and PCA of the training data.
+    history_ : one dictionary an epoch, those of stages before the joint training first.
+    baselines_ : mean and PCA of the training data.
     training_summary_ : epochs, seconds, precision, device, threads, seed. n_features_in_, classes_ (with y).
 
     Raises: ParameterError, DataError, SchemaError and NonFiniteError, each one sentence.
@@ -182,7 +185,8 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         validation = (
             None if held_out is None else _feed(held_out, transform, validation_labels, training, seed)
         )
-        network = _built(parts, transform.event, seed)
+        classes = len(self.classes_) if hasattr(self, "classes_") else 0
+        network = _built(parts, dataclasses.replace(transform.event, classes=classes), seed)
         try:
             outcome = train(
                 network,
@@ -253,9 +257,9 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self.network_ = network
         self.transform_ = transform
         self.schema_ = source.schema
-        self.event_ = transform.event
+        self.event_ = network.event
         self.code_size_ = network.parts.code.size
-        self.history_ = outcome.history
+        self.history_ = outcome.stages + outcome.history
         self.training_summary_ = {
             "epochs": outcome.epochs,
             "best_epoch": outcome.best_epoch,
@@ -305,10 +309,16 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             raise DataError("Z holds NaN or infinity: pass codes that transform gave.")
         return native(self.transform_.inverse(self._decoded(codes)), self.schema_.native)
 
-    def reconstruct(self, X: Any) -> Any:
-        """X -> its reconstruction in data units, in the form that X came in."""
+    def reconstruct(self, X: Any, *, steps: int = 1) -> Any:
+        """X -> its reconstruction in data units, in the form that X came in.
+
+        steps : with more than one, the reconstruction is reconstructed again, so many times in all: denoising in
+        small steps, by the rule of the corruption that the model was trained with.
+        """
+        if steps < 1:
+            raise ParameterError(sentence("steps of reconstruct", "at least 1", steps))
         source = self._opened(X)
-        outputs = [self._reconstructed(batch) for batch in self.batches(source)]
+        outputs = [self._reconstructed(batch, steps=steps) for batch in self.batches(source)]
         return native(self.transform_.inverse(np.concatenate(outputs)), source.schema.native)
 
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
@@ -423,8 +433,9 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         )
         return decoded.float().cpu().numpy()
 
-    def _reconstructed(self, batch: Batch) -> NDArray[np.float32]:
-        return self._evaluated(self.network_.reconstruct, batch.x).float().cpu().numpy()
+    def _reconstructed(self, batch: Batch, *, steps: int = 1) -> NDArray[np.float32]:
+        reconstruct = functools.partial(self.network_.reconstruct, steps=steps)
+        return self._evaluated(reconstruct, batch.x).float().cpu().numpy()
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """``autoencoder0``, ``autoencoder1`` ...: one name a number of the code."""

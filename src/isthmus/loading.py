@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -59,12 +60,13 @@ def _restored(
     model = Autoencoder(**parameters)
     transform = transform_from_json(document["transform"])
     with torch.random.fork_rng(devices=[]):
-        network = Composition(parts, transform.event)
+        event = dataclasses.replace(transform.event, classes=len(document["classes"] or ()))
+        network = Composition(parts, event)
     network.load_state_dict(groups.get("network", {}))
     model.network_ = network.eval()
     model.transform_ = transform
     model.schema_ = transform.schema
-    model.event_ = transform.event
+    model.event_ = event
     for name in ATTRIBUTES:
         setattr(model, name, document["fitted"][name])
     if document["classes"] is not None:

@@ -37,11 +37,13 @@ class Column:
 class Event:
     """What one sample looks like to the model: ``(features,)`` or ``(channels, height, width)``.
 
-    ``columns`` is filled for tables only; there every column of the data has its place.
+    ``columns`` is filled for tables only; there every column of the data has its place. ``classes`` counts the
+    classes of the labels that came with the training data, 0 where there were none.
     """
 
     shape: tuple[int, ...]
     columns: tuple[Column, ...] = ()
+    classes: int = 0
 
     @property
     def size(self) -> int:
@@ -118,11 +120,13 @@ class Encoded:
 
     z : (batch, code), the value that the decoder reads. posterior : q(z|x) of a stochastic code, else None.
     terms : what the code itself adds to the objective (KL, commitment ...), nats per sample, each (batch,).
+    h : (batch, encoder_width), what the code was made of; the composition fills it in.
     """
 
     z: Tensor
     posterior: Any = None
     terms: Mapping[str, Tensor] = field(default_factory=dict)
+    h: Tensor | None = None
 
 
 @dataclass

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from isthmus.cli import messages
 from isthmus.cli.options import Allow, Json, Overwrite
@@ -78,6 +81,7 @@ def reconstruct(
     /,
     *,
     out: Path,
+    steps: Annotated[int, Parameter(validator=Number(gte=1))] = 1,
     allow: Allow = (),
     overwrite: Overwrite = False,
     json: Json = False,
@@ -89,6 +93,7 @@ def reconstruct(
     model : folder that fit wrote.
     data : a file, a folder or a built-in name.
     out : .npy, .npz, .parquet or .csv.
+    steps : reconstruct the reconstruction again, so many times in all: denoising in small steps.
     allow : module of your own whose code the model may import, as often as needed.
     overwrite : replace an existing file.
     json : print one JSON document.
@@ -98,7 +103,7 @@ def reconstruct(
 
     check_output(out, overwrite=overwrite)
     loaded = opened_model(model, allow=allow)
-    blocks = reconstructions(loaded, opened_data(loaded, data))
+    blocks = reconstructions(loaded, opened_data(loaded, data), steps=steps)
     _written(blocks, out, "reconstructions", overwrite=overwrite, json=json)
 
 

@@ -212,6 +212,9 @@ class _Run:
 
 def _terms(history: list[dict[str, Any]], epoch: int) -> dict[str, float]:
     """The loss and its terms, nats per sample, of the epoch whose weights were kept."""
+    from isthmus.training.stages import joint
+
+    history = joint(history)
     if not history:
         return {}
     record = history[min(max(epoch, 1), len(history)) - 1]

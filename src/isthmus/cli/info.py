@@ -59,13 +59,14 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
     """Read from the verified document alone: no code that a model names is run."""
     from isthmus.data.fitting import transform_from_json
     from isthmus.persistence.folder import load_folder, read_manifest
+    from isthmus.training.stages import joint, stages
 
     manifest = read_manifest(path)
     document, tensors = load_folder(path)
     parts = {name: _shown(value) for name, value in document["parts"].items()}
     training = _shown(document["parameters"]["training"])
     fitted, transform = document["fitted"], transform_from_json(document["transform"])
-    summary, history = fitted["training_summary_"], fitted["history_"]
+    summary, history = fitted["training_summary_"], joint(fitted["history_"])
     last = history[min(max(summary["best_epoch"], 1), len(history)) - 1] if history else {}
     versions = {key: value for key, value in manifest.items() if key not in ("seal", "files")}
     facts = {
@@ -74,6 +75,7 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
         "features": transform.event.size,
         "event": list(transform.event.shape),
         "training": summary,
+        "stages": {name: records[-1] for name, records in stages(fitted["history_"]).items()},
         "last": last,
         "written": versions,
         "bytes": sum(entry["bytes"] for entry in manifest["files"].values()),
@@ -91,6 +93,7 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
         _entry(
             "epochs", f"{summary['epochs']:,} in {summary['seconds']:.1f} s, stopped by {summary['stopped']}"
         ),
+        *(_entry("before", _stage(name, record)) for name, record in facts["stages"].items()),
         _entry("losses", losses or "none"),
         _entry("seed", summary["seed"]),
         _entry(
@@ -110,6 +113,11 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
 
 def _entry(name: str, value: object) -> str:
     return textwrap.fill(f"{name:<14}{value}", 110, subsequent_indent=" " * 14)
+
+
+def _stage(name: str, last: dict[str, Any]) -> str:
+    """An earlier stage of the training by its last epoch."""
+    return f"{name}: {messages.counted(last['epoch'], 'epoch')}, loss {last['loss']:.4g}"
 
 
 def _shown(value: Any) -> str:

@@ -27,8 +27,9 @@ def watcher(*, quiet: bool = False) -> Watcher | None:
 def opening(plan: Plan) -> str:
     """What is about to be done, in a line."""
     start = f", going on in epoch {plan.start_epoch + 1}" if plan.start_epoch or plan.start_step else ""
+    what = f"{plan.stage}: training" if plan.stage else "training"
     return (
-        f"training {counted(plan.parameters, 'weight')} on {counted(plan.rows, 'row')}: "
+        f"{what} {counted(plan.parameters, 'weight')} on {counted(plan.rows, 'row')}: "
         f"{counted(plan.epochs, 'epoch')} of {counted(plan.steps, 'step')}, {plan.device}, {plan.precision}, "
         f"{counted(plan.threads, 'thread')}{start}"
     )

@@ -45,13 +45,13 @@ def codes(model: Autoencoder, source: Source) -> Iterator[NDArray[Any]]:
             yield model.network_.encode(batch.x).z.float().cpu().numpy()
 
 
-def reconstructions(model: Autoencoder, source: Source) -> Iterator[Any]:
-    """Reconstructions in data units, block by block."""
+def reconstructions(model: Autoencoder, source: Source, *, steps: int = 1) -> Iterator[Any]:
+    """Reconstructions in data units, block by block; of reconstructions with more than one step."""
     import torch
 
     for batch in model.batches(source):
         with torch.inference_mode():
-            x = model.network_.reconstruct(batch.x).float().cpu().numpy()
+            x = model.network_.reconstruct(batch.x, steps=steps).float().cpu().numpy()
         yield model.transform_.inverse(x)
 
 

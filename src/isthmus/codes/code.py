@@ -12,6 +12,7 @@ from isthmus.spec import In, Spec
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
+    from isthmus.composition import BetweenSteps
     from isthmus.types import Context, Encoded
 
 
@@ -21,10 +22,12 @@ class Code(Spec, ABC):
 
     A code of ``size`` numbers a sample takes ``encoder_width`` numbers of the encoder (mean and log
     variance of a Gaussian are two for one). Calls are functions of their arguments; what a code has to
-    remember or learn lives in the module that :meth:`state` makes.
+    remember or learn lives in the module that :meth:`state` makes. ``couples_rows`` says that in training a row's
+    code depends on the other rows of its batch.
     """
 
     family: ClassVar[str] = "codes"
+    couples_rows: ClassVar[bool] = False
 
     size: Annotated[int, In("[1, inf)")]
 
@@ -36,6 +39,9 @@ class Code(Spec, ABC):
     def state(self) -> nn.Module | None:
         """Parameters and buffers of this code, or None."""
         return None
+
+    def between_steps(self, between: BetweenSteps, state: nn.Module | None) -> None:
+        """Called after every step of a training, never in evaluation: the place to change weights by hand."""
 
     @abstractmethod
     def __call__(self, h: Tensor, context: Context, state: nn.Module | None) -> Encoded:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -23,3 +24,14 @@ class Corruption(Spec, ABC):
     @abstractmethod
     def __call__(self, x: Tensor, context: Context, *, mask: Tensor | None, event: Event) -> Tensor:
         """x (batch, *event) -> x_corrupt, same shape, dtype and device; x itself is left as it was."""
+
+    def denoised(self, x: Tensor, reconstruct: Callable[[Tensor], Tensor], *, steps: int) -> Tensor:
+        """x (batch, *event), damaged -> what is left after ``steps`` reconstructions, each of the one before."""
+        return iterated(x, reconstruct, steps=steps)
+
+
+def iterated(x: Tensor, reconstruct: Callable[[Tensor], Tensor], *, steps: int) -> Tensor:
+    """``reconstruct`` of x, of the result, and so on, ``steps`` times."""
+    for _ in range(steps):
+        x = reconstruct(x)
+    return x

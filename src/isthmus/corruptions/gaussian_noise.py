@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from isthmus.corruptions.corruption import Corruption
+from isthmus.corruptions.levelled import LevelledCorruption
 from isthmus.spec import In
 
 if TYPE_CHECKING:
@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class GaussianNoise(Corruption):
+class GaussianNoise(LevelledCorruption):
     """Add independent normal noise to every known entry.
 
     Parameters
     ----------
     std : in [0, inf), standard deviation in model units (images in [0, 1], table columns standardised).
         0 is the identity.
+    level, floor : see :class:`isthmus.corruptions.levelled.LevelledCorruption`.
 
     Call: x (batch, *event) -> (batch, *event). Unknown entries stay 0.
     Random: one normal number an entry, from ``context``. Gradient: the identity.
@@ -29,10 +30,12 @@ class GaussianNoise(Corruption):
     References: Vincent et al. (2010), JMLR 11, section 3.3 ("additive isotropic Gaussian noise").
     """
 
+    strength: ClassVar[str] = "std"
+
     std: Annotated[float, In("[0, inf)")] = 0.1
 
-    def __call__(self, x: Tensor, context: Context, *, mask: Tensor | None, event: Event) -> Tensor:
-        if self.std == 0:
-            return x
-        noise = context.normal(x) * self.std
+    def damaged(
+        self, x: Tensor, strength: Tensor | float, context: Context, *, mask: Tensor | None, event: Event
+    ) -> Tensor:
+        noise = context.normal(x) * strength
         return x + (noise if mask is None else noise * mask)

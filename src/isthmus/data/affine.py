@@ -105,16 +105,21 @@ def constant(white: float | None) -> Affine:
     return Affine(np.zeros(()), np.asarray(1.0 if white is None else white, dtype=np.float64))
 
 
-def of_moments(scaling: str, moments: Moments, shape: tuple[int, ...]) -> tuple[Affine, float, float]:
-    """Shift and scale of ``standard`` (mean 0, variance 1) or ``minmax`` ([0, 1]), and the range they give.
+def of_moments(
+    scaling: str, moments: Moments, shape: tuple[int, ...], *, unit: float = 1.0
+) -> tuple[Affine, float, float]:
+    """Shift and scale of ``standard`` (mean 0, variance 1), ``center`` (mean 0, scaled by ``unit`` only) or
+    ``minmax`` ([0, 1]), and the range they give.
 
     Constant features get scale 1; features of which nothing is known are left as they are. ``shape`` is what
     the features' numbers are reshaped to, so that they broadcast over a row.
     """
     known = moments.count > 0
     low, high = np.where(known, moments.low, 0.0), np.where(known, moments.high, 0.0)
-    if scaling == "standard":
+    if scaling in ("standard", "center"):
         shift, scale = np.where(high > low, moments.mean, low), moments.std  # a constant is exactly 0
+        if scaling == "center":
+            scale = np.full_like(scale, unit)
     else:
         shift, scale = low, np.where(high > low, high - low, 1.0)
     ends = (low - shift) / scale, (high - shift) / scale

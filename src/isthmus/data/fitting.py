@@ -16,7 +16,7 @@ from isthmus.data.transform_sparse import SparseTransform
 from isthmus.data.transform_table import TableTransform, fit_table
 from isthmus.errors import DataError, ModelError, ParameterError, nearest, sentence
 
-Scaling = Literal["auto", "none", "standard", "minmax", "unit"]
+Scaling = Literal["auto", "none", "standard", "center", "minmax", "unit"]
 
 
 def fit_transform(source: Source, scaling: Scaling = "auto") -> Transform:
@@ -24,7 +24,9 @@ def fit_transform(source: Source, scaling: Scaling = "auto") -> Transform:
 
     scaling : ``auto``: uint8 and the built-in digits to [0, 1], frames and tables standardised, other arrays as
         they are. ``none``: numbers as they are. ``standard``: mean 0, variance 1 a feature (a channel of images).
-        ``minmax``: [0, 1] a feature over the training data. ``unit``: full intensity is 1, for uint8 only.
+        ``center``: mean 0 a feature (a channel), full intensity or one unit of the data is 1; for dictionaries, whose
+        units die where the mean is large. ``minmax``: [0, 1] a feature over the training data. ``unit``: full
+        intensity is 1, for uint8 only.
         Text columns are encoded with every choice. Constant features get scale 1.
     Raises ParameterError for another scaling or ``unit`` of data without a white, DataError for infinite values.
     """
@@ -49,10 +51,10 @@ def fit_transform(source: Source, scaling: Scaling = "auto") -> Transform:
         scaling = "unit" if schema.white is not None else "none"
     _check_finite(source)
     kind = SparseTransform if schema.kind == "sparse" else ArrayTransform
-    if scaling in ("standard", "minmax"):
+    if scaling in ("standard", "center", "minmax"):
         moments = source.moments() or _dense_moments(source)
         shape = (-1, 1, 1) if schema.kind == "image" else (-1,)
-        affine, low, high = of_moments(scaling, moments, shape)
+        affine, low, high = of_moments(scaling, moments, shape, unit=schema.white or 1.0)
     else:
         affine = constant(schema.white if scaling == "unit" else None)
         scale = float(affine.scale)

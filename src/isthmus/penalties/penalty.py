@@ -11,7 +11,8 @@ from isthmus.spec import In, Spec
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
-    from isthmus.types import Event, Forward
+    from isthmus.composition import BetweenSteps, Composition
+    from isthmus.types import Forward
 
 
 @dataclass
@@ -29,9 +30,12 @@ class Penalty(Spec, ABC):
 
     weight: Annotated[float, In("[0, inf)")] = 1.0
 
-    def state(self, event: Event, code_size: int) -> nn.Module | None:
-        """Parameters and buffers of this penalty, or None."""
+    def state(self, network: Composition) -> nn.Module | None:
+        """Parameters and buffers of this penalty on a network, or None."""
         return None
+
+    def between_steps(self, between: BetweenSteps, state: nn.Module | None) -> None:
+        """Called after every step of a training, never in evaluation: the place to change weights by hand."""
 
     @abstractmethod
     def __call__(self, forward: Forward, state: nn.Module | None) -> Tensor:

@@ -14,6 +14,7 @@ from isthmus.data.opening import open_source
 from isthmus.persistence.atomic import write_bytes
 from isthmus.persistence.versions import written_by
 from isthmus.reports.data import Array, ReportData, Samples
+from isthmus.training.stages import joint
 
 if TYPE_CHECKING:
     from isthmus.data.source import Source
@@ -67,7 +68,7 @@ def model_report(
         kind="vector" if schema.kind == "sparse" else schema.kind,
         held_out=document if held_out else None,
         training=training if held_out else document,
-        history=model.history_,
+        history=joint(model.history_),
         samples=gathered.samples(None if names is None else names[shown]),
         worst=_drawn(
             model, worst.originals, worst.reconstructions, worst.mask, worst.index, worst.errors, worst_labels

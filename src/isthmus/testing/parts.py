@@ -206,7 +206,9 @@ def mean_is_in_model_space(part: spec.Spec) -> None:
 
 
 def _strength(part: spec.Spec) -> str | None:
-    """The first field whose range begins with 0, inclusive: by convention 0 is the identity."""
+    """The field that is the strength: named by ``strength``, else the first whose range begins with 0, inclusive."""
+    if hasattr(part, "strength"):
+        return str(part.strength)
     for name, (rule, _) in spec._rules(type(part)).items():
         if rule.startswith("a number in [0,"):
             return name
@@ -243,6 +245,8 @@ def no_strength_is_no_corruption(part: spec.Spec) -> None:
 def statistics_are_as_declared(part: spec.Spec) -> None:
     """A ``rate`` is the share of entries changed, a ``std`` the standard deviation of the change: four sigma."""
     corruption = cast(Any, part)
+    if getattr(corruption, "level", "fixed") != "fixed":
+        raise NotApplicable("a strength that differs from row to row has no one rate")
     x = rows(EVENTS[0], DRAWS).x
     change = corruption(x, noisy(), mask=None, event=EVENTS[0]) - x
     count = change.numel()

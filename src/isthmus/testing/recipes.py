@@ -15,6 +15,7 @@ from isthmus.errors import DataError, ParameterError
 from isthmus.estimator import Autoencoder
 from isthmus.testing.failure import ConformanceError, require, require_same_bits, require_shape
 from isthmus.testing.fresh import results
+from isthmus.training.stages import joint
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -83,7 +84,7 @@ def keeps_to_the_contract(name: str) -> None:
     require_shape(torch.as_tensor(model.sample(4, random_state=0)), (4, *X.shape[1:]), "sample")
     for one, two in zip(results(model, X).values(), results(model, X).values(), strict=True):
         require_same_bits(torch.as_tensor(one), torch.as_tensor(two), f"two calls of recipe {name}")
-    numbers = [value for record in model.history_ for value in record.values()]
+    numbers = [value for record in joint(model.history_) for value in record.values()]
     require(numbers and np.isfinite(numbers).all(), f"the history of recipe {name} is not finite.")
 
 

@@ -6,15 +6,12 @@ import logging
 import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from isthmus.errors import ParameterError, sentence
-
-if TYPE_CHECKING:
-    from isthmus.objective import Objective
 
 
 def launched_processes() -> int:
@@ -70,7 +67,7 @@ class Devices:
         self.rank: int = self._fabric.global_rank
         self.device: torch.device = self._fabric.device
 
-    def wrap(self, objective: Objective) -> nn.Module:
+    def wrap(self, objective: nn.Module) -> nn.Module:
         """The objective on the device, and in a gradient-averaging wrapper when there are several processes."""
         objective.to(self.device)
         return self._fabric.setup_module(objective) if self.count > 1 else objective

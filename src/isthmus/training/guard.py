@@ -13,7 +13,6 @@ from isthmus.errors import NonFiniteError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from isthmus.objective import Objective
     from isthmus.types import Batch, Context
 
 #: On an accelerator looking at a number waits for the device, so it is done every so many steps only.
@@ -28,7 +27,7 @@ def is_finite(loss: Tensor, step: int) -> bool:
 
 
 def explain(
-    objective: Objective, batch: Batch, context: Context, *, epoch: int, step: int, saved: str
+    objective: nn.Module, batch: Batch, context: Context, *, epoch: int, step: int, saved: str
 ) -> NonFiniteError:
     """The error that names term, layer and batch, from one more pass in which every layer is watched.
 

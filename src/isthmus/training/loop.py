@@ -19,13 +19,17 @@ import torch
 from torch import Tensor, nn
 
 from isthmus import registry
+from isthmus.codes.code import Code
+from isthmus.composition import BetweenSteps
 from isthmus.errors import NonFiniteError, ParameterError
 from isthmus.objective import Objective
+from isthmus.penalties.penalty import Penalty
 from isthmus.training import guard
 from isthmus.training.devices import Devices, local_processes, resolve_device
+from isthmus.training.initial.pretraining import Pretrainer, Pretraining, Records
 from isthmus.training.precision import choose
 from isthmus.training.state import Position, Tensors, load_state, save_state
-from isthmus.training.steps import fastest
+from isthmus.training.steps import AutogradStep, fastest
 from isthmus.training.threads import share, suited, threads
 from isthmus.training.watching import Plan, Silent, Watcher
 from isthmus.types import Context
@@ -44,9 +48,13 @@ INITIAL_ROWS = 2048
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a training came to. ``stopped`` is ``max_epochs`` or ``patience``; seconds are of training only."""
+    """What a training came to. ``stopped`` is ``max_epochs`` or ``patience``; seconds are of training only.
+
+    history : a line an epoch. stages : the lines of stages that came before, each with its ``stage``.
+    """
 
     history: list[dict[str, Any]]
+    stages: list[dict[str, Any]]
     epochs: int
     best_epoch: int
     seconds: float
@@ -64,8 +72,13 @@ def train(
     seed: int,
     validation: Feed | None = None,
     watcher: Watcher | None = None,
+    objective: Callable[[Composition], nn.Module] = Objective,
+    stage: str = "",
 ) -> Outcome:
     """Train ``network`` in place on ``feed``.
+
+    objective : makes of the network what is minimised: a module that maps a batch and a context to terms, each
+    (batch,). stage : the name of this training where it is one of several.
 
     Random: the order of rows, initial weights, noise and dropout, all from ``seed``; torch's global generator
     is left as it was found. Raises NonFiniteError (the last good weights are then in ``network``),
@@ -87,6 +100,7 @@ def train(
         trainer = _Trainer(
             network, feed, training, Devices(device, precision), seed, validation, watcher, interrupted
         )
+        trainer.objective, trainer.stage = objective(network), stage
         trainer.prepare(count)
         return trainer.run(count)
 
@@ -113,6 +127,8 @@ class _Trainer:
         self.validation = validation
         self.watcher = watcher if watcher is not None and devices.rank == 0 else Silent()
         self.interrupted = interrupted
+        self.objective: nn.Module = Objective(network)
+        self.stage = ""
         self.position = Position()
         self.pending: dict[str, list[Tensor]] = {}
         self.sums: dict[str, Tensor] = {}
@@ -124,17 +140,18 @@ class _Trainer:
         training, devices = self.training, self.devices
         _refuse_single_rows(self.network, self.feed)
         torch.manual_seed(self.seed)
-        initial = resolved(training.initial_weights, "training.initial")
-        generator = torch.Generator().manual_seed(self.seed)
-        batch = self.feed.sample(INITIAL_ROWS) if initial.needs_data else None
-        initial(self.network, batch=batch, generator=generator)
+        resumed = training.resume and self.checkpoint is not None and self.checkpoint.exists()
+        self._initialize(resumed=resumed)
         for data in (self.feed, self.validation):
             if data is not None:
                 data.to(devices.device)
-        self.objective = Objective(self.network)
-        wrapped = devices.wrap(self.objective)
-        self.wrapped = wrapped
-        self.make_gradients = fastest(self.network, wrapped, devices)
+        self.wrapped = devices.wrap(self.objective)
+        self.make_gradients = (
+            fastest(self.network, self.wrapped, devices)
+            if type(self.objective) is Objective
+            else AutogradStep(self.wrapped, devices)
+        )
+        self.acting = _acting(self.network)
         optimizer = resolved(training.optimizer, "training.optimizers")
         self.schedule = resolved(training.schedule, "training.schedules")
         rate = training.learning_rate or optimizer.peak_learning_rate
@@ -147,7 +164,7 @@ class _Trainer:
         self.noise = torch.Generator(devices.device).manual_seed(self.seed)
         self.tensors = Tensors(self.network, self.optimizer, self.noise, {}, {}, {})
         self.fingerprint = self._fingerprint(rate)
-        if training.resume and self.checkpoint is not None and self.checkpoint.exists():
+        if resumed and self.checkpoint is not None:
             self.position = load_state(self.checkpoint, self.tensors, fingerprint=self.fingerprint)
             self._restore_terms()
         elif training.averaging:
@@ -166,10 +183,29 @@ class _Trainer:
                 threads=thread_count,
                 start_epoch=self.position.epoch,
                 start_step=self.position.step,
+                stage=self.stage,
             )
         )
-        if self.position == Position():
+        if not resumed:
             self._save()
+
+    def _initialize(self, *, resumed: bool) -> None:
+        """Initial weights; a pretraining is not repeated where its result comes from a checkpoint anyway."""
+        initial = resolved(self.training.initial_weights, "training.initial")
+        if isinstance(initial, Pretraining):
+            if not resumed:
+                self.position.stages = initial.pretrain(self.network, self.feed, self._pretrainer())
+                torch.manual_seed(self.seed)
+            return
+        batch = self.feed.sample(INITIAL_ROWS) if initial.needs_data else None
+        initial(self.network, batch=batch, generator=torch.Generator().manual_seed(self.seed))
+
+    def _pretrainer(self) -> Pretrainer:
+        def stage(network: Composition, feed: Feed, training: Training, name: str, **more: Any) -> Records:
+            outcome = train(network, feed, training, seed=self.seed, watcher=self.watcher, stage=name, **more)
+            return [{"stage": name} | record for record in outcome.history]
+
+        return Pretrainer(self.training, self.seed, self.watcher, stage)
 
     def run(self, thread_count: int) -> Outcome:
         """All epochs that remain."""
@@ -196,9 +232,10 @@ class _Trainer:
         history = self.position.history
         return Outcome(
             history=history,
+            stages=self.position.stages,
             epochs=len(history),
             best_epoch=self.position.best_epoch if self.training.patience is not None else len(history),
-            seconds=self.position.seconds,
+            seconds=self.position.seconds + sum(record["seconds"] for record in self.position.stages),
             stopped=stopped,
             device=str(self.devices.device),
             precision=self.devices.precision,
@@ -250,6 +287,9 @@ class _Trainer:
         if self.training.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.training.gradient_clip)
         self.optimizer.step()
+        for part, state in self.acting:
+            done = self.position.epoch * self.feed.steps + self.position.step + 1
+            part.between_steps(BetweenSteps(self.network, self.optimizer, context, done), state)
         if self.tensors.average:
             self._average()
         for name, value in terms.items():
@@ -406,6 +446,16 @@ class _Trainer:
 def resolved(choice: Any, folder: str) -> Any:
     """The part itself, or the one of that name with its defaults."""
     return registry.named(folder, choice)() if isinstance(choice, str) else choice
+
+
+def _acting(network: Composition) -> list[tuple[Any, nn.Module | None]]:
+    """Parts that do something between two steps, with their states."""
+    parts: list[tuple[Any, nn.Module | None]] = [(network.parts.code, network.code_state)]
+    parts += [
+        (penalty, network.penalty_state(number)) for number, penalty in enumerate(network.parts.penalties)
+    ]
+    silent = (Code.between_steps, Penalty.between_steps)
+    return [(part, state) for part, state in parts if type(part).between_steps not in silent]
 
 
 def _refuse_single_rows(network: nn.Module, feed: Feed) -> None:

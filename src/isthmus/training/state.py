@@ -18,6 +18,7 @@ class Position:
     """Where a training stands, and what it has seen of the running epoch.
 
     epoch, step : of the next batch. seconds : spent training. terms : rows' terms of the running epoch.
+    stages : lines of the history of what was trained before.
     best_loss, best_epoch, waited : early stopping.
     """
 
@@ -25,6 +26,7 @@ class Position:
     step: int = 0
     seconds: float = 0.0
     epoch_seconds: float = 0.0
+    stages: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
     best_loss: float = float("inf")
     best_epoch: int = 0

@@ -19,6 +19,7 @@ class Plan:
     threads: int
     start_epoch: int = 0
     start_step: int = 0
+    stage: str = ""  # of a training in several stages, such as layer 1 of 3
 
 
 class Watcher(Protocol):
