@@ -4,7 +4,7 @@ import pytest
 
 from isthmus import recipes
 from isthmus.testing.fresh import reload, require_equal_results, save_for_comparison
-from isthmus.testing.recipes import RECIPES, composed, suited
+from isthmus.testing.recipes import LABELS, RECIPES, composed, suited
 
 
 @pytest.mark.parametrize("holds", RECIPES, ids=lambda holds: holds.__name__)
@@ -18,6 +18,6 @@ def test_saved_recipes_give_the_same_bits_in_a_fresh_process(tmp_path):
     for name in recipes.names():
         model = composed(name)
         X = suited(model)
-        expected[tmp_path / name] = save_for_comparison(model.fit(X), X, tmp_path / name)
+        expected[tmp_path / name] = save_for_comparison(model.fit(X, LABELS), X, tmp_path / name)
     for folder, found in reload(list(expected)).items():
         require_equal_results(expected[folder], found)

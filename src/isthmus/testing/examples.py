@@ -29,6 +29,7 @@ from isthmus.testing.failure import NotApplicable
 from isthmus.types import Batch, Column, Context, Event
 
 CODE_SIZE = 3
+CLASSES = 2
 ROWS = 6
 #: Odd and even sizes, one feature, one and several channels, and a table of mixed columns.
 EVENTS = (
@@ -94,7 +95,7 @@ def rows(event: Event, n: int = ROWS, *, seed: int = 0, masked: bool = False) ->
             level = torch.randint(column.width, (n,), generator=generator)
             x[:, column.entries] = torch.eye(column.width)[level]
             known[:, column.entries] = known[:, column.start : column.start + 1].clone()
-    labels = torch.arange(n) % 2
+    labels = torch.arange(n) % CLASSES
     if not masked:
         return Batch(x, None, labels, torch.arange(n))
     return Batch(x * known, known, labels, torch.arange(n))
@@ -111,7 +112,7 @@ class Setup:
         """A new network with PyTorch's initial weights of ``seed``; the global generator is left as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            return Composition(spec_copy(self.parts), self.event)
+            return Composition(spec_copy(self.parts), dataclasses.replace(self.event, classes=CLASSES))
 
     def objective(self, *, seed: int = 0) -> Objective:
         """The objective over a new network."""

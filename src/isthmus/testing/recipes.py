@@ -22,12 +22,14 @@ if TYPE_CHECKING:
 
 N = 24
 CODE = 3
+LABELS = np.arange(N) % 2
 
 
 def composed(name: str, **fields: Any) -> Autoencoder:
     """A small autoencoder of a recipe: code of 3, narrow layers where it has them, two short epochs."""
     recipe = importlib.import_module("isthmus.recipes").get(name)
     small = {"code_size": CODE, "hidden": (6, 5), "channels": (3, 4), "random_state": 0}
+    small |= {"k": 2, "l0": 2.0, "pretraining_epochs": 2}
     taken = inspect.signature(recipe).parameters
     autoencoder: Autoencoder = recipe(**{key: value for key, value in small.items() if key in taken} | fields)
     return autoencoder.set_params(
@@ -42,7 +44,7 @@ def suited(model: Autoencoder) -> NDArray[np.float32]:
     for shape in ((N, 11), (N, 13, 10)):
         X = (0.05 + 0.9 * generator.random(shape)).astype(np.float32)
         try:
-            clone(model).fit(X)
+            clone(model).fit(X, LABELS)
         except (ParameterError, DataError) as error:
             refusals.append(str(error))
         else:
@@ -73,7 +75,7 @@ def keeps_to_the_contract(name: str) -> None:
     model = composed(name)
     X = suited(model)
     before = repr(model)
-    model.fit(X)
+    model.fit(X, LABELS)
     require(repr(model) == before, f"fit changed the parameters of recipe {name}.")
     codes = model.transform(X)
     require_shape(torch.as_tensor(codes), (N, model.code_size_), "transform")
@@ -92,15 +94,15 @@ def seeds_decide_a_fit(name: str) -> None:
     """One seed gives the same bits twice, whatever the global generators; another seed does not."""
     model = composed(name)
     X = suited(model)
-    first = clone(model).fit(X).transform(X)
+    first = clone(model).fit(X, LABELS).transform(X)
     torch.manual_seed(1)
     np.random.seed(1)  # noqa: NPY002  (the global generator is what must not matter)
     states = torch.get_rng_state(), np.random.get_state()[1].copy()  # type: ignore[index]  # noqa: NPY002
-    second = clone(model).fit(X).transform(X)
+    second = clone(model).fit(X, LABELS).transform(X)
     require(torch.equal(states[0], torch.get_rng_state()), "fit changed torch's global generator.")
     require((states[1] == np.random.get_state()[1]).all(), "fit changed numpy's global generator.")  # type: ignore[index]  # noqa: NPY002
     require_same_bits(torch.as_tensor(first), torch.as_tensor(second), f"codes of two fits of recipe {name}")
-    other = clone(model).set_params(random_state=1).fit(X).transform(X)
+    other = clone(model).set_params(random_state=1).fit(X, LABELS).transform(X)
     require(not np.array_equal(first, other), f"two seeds of recipe {name} gave the same codes.")
 
 
@@ -108,7 +110,7 @@ def rows_do_not_see_each_other_in_use(name: str) -> None:
     """A row's code and score are the same alone and among others, within rounding."""
     model = composed(name)
     X = suited(model)
-    model.fit(X)
+    model.fit(X, LABELS)
     for method in ("transform", "score_samples"):
         whole, alone = getattr(model, method)(X), getattr(model, method)(X[3:4])
         require(

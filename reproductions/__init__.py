@@ -1,0 +1,1 @@
+"""Published results, reproduced: ``python -m reproductions`` runs them, one file each."""
