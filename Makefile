@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format-check lint types layers laws bench format docs clean
+.PHONY: help demo test test-slow check format-check lint types layers laws bench reproduce format docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -53,6 +53,9 @@ laws: $(READY)
 
 bench: $(READY) ## Benchmarks beside other libraries, each in its own environment (ARGS="epochs --quick")
 	$(BIN)/python -m benchmarks $(ARGS)
+
+reproduce: $(READY) ## Published results beside ours, slow; writes docs/reproductions.md (ARGS="NAME --quick")
+	$(BIN)/python -m reproductions $(ARGS)
 
 format: $(READY) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .

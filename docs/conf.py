@@ -10,7 +10,8 @@ project = "isthmus"
 author = "The isthmus developers"
 project_copyright = "The isthmus developers, Apache-2.0"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "house"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "house", "mathml"]
+html_math_renderer = "mathml"
 exclude_patterns = ["_build"]
 source_suffix = {".md": "markdown", ".rst": "restructuredtext"}
 
@@ -18,7 +19,7 @@ html_theme = "furo"
 html_title = "isthmus"
 html_show_sphinx = False
 
-myst_enable_extensions = ["colon_fence", "deflist"]
+myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import isthmus
+from isthmus import recipes
 
 # Nouns first, in the order of the five choices; what is not named here follows by the alphabet.
 ORDER = [
@@ -45,6 +46,7 @@ def write_pages(app):
             pages[info.name.partition(".")[2]] = page(info.name, modules)
     names = sorted(pages, key=lambda name: (ORDER.index(name) if name in ORDER else len(ORDER), name))
     listing = "\n".join(f"   {name}" for name in names)
+    write_catalogue(Path(app.srcdir) / "catalogue.md")
     pages["index"] = f"API\n===\n\nMade from the docstrings.\n\n.. toctree::\n   :maxdepth: 1\n\n{listing}\n"
     for old in folder.glob("*.rst"):
         if old.stem not in pages:
@@ -53,6 +55,21 @@ def write_pages(app):
         target = folder / f"{name}.rst"
         if not target.exists() or target.read_text() != text:
             target.write_text(text)
+
+
+def write_catalogue(target):
+    """The page of all recipes, from what they say of themselves."""
+    lines = ["# Recipes", "", "Made from the recipes themselves; `isthmus recipes NAME` prints the same.", ""]
+    for name in recipes.names():
+        recipe = recipes.get(name)
+        text = inspect.getdoc(recipe) or ""
+        lines += [f"## {name}", "", text.partition("\n\n")[0].replace("\n", " "), ""]
+        lines += [f"Source: {recipe.reference}.".replace("..", "."), "", "```python", repr(recipe()), "```", ""]
+        fields = ", ".join(f"`{field}={value!r}`" for field, value in recipe.fields().items())
+        lines += [f"Fields: {fields}.", ""]
+    text = "\n".join(lines)
+    if not target.exists() or target.read_text() != text:
+        target.write_text(text)
 
 
 def walk(name):
