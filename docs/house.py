@@ -64,7 +64,14 @@ def write_catalogue(target):
         recipe = recipes.get(name)
         text = inspect.getdoc(recipe) or ""
         lines += [f"## {name}", "", text.partition("\n\n")[0].replace("\n", " "), ""]
-        lines += [f"Source: {recipe.reference}.".replace("..", "."), "", "```python", repr(recipe()), "```", ""]
+        lines += [
+            f"Source: {recipe.reference}.".replace("..", "."),
+            "",
+            "```python",
+            repr(recipe()),
+            "```",
+            "",
+        ]
         fields = ", ".join(f"`{field}={value!r}`" for field, value in recipe.fields().items())
         lines += [f"Fields: {fields}.", ""]
     text = "\n".join(lines)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from benchmarks.tables import markdown, publish
 from benchmarks.tasks import MissingDataError
+
 from reproductions import page
 from reproductions.protocol import Reproduction
 

@@ -17,7 +17,9 @@ below its tables; what a paper says is quoted with its source. Where a claim doe
 
 def write() -> None:
     """The results that are there, one section a file."""
-    deeper = (re.sub(r"^#", "##", path.read_text(), flags=re.MULTILINE) for path in sorted(RESULTS.glob("*.md")))
+    deeper = (
+        re.sub(r"^#", "##", path.read_text(), flags=re.MULTILINE) for path in sorted(RESULTS.glob("*.md"))
+    )
     PAGE.write_text("\n\n".join([HEAD.strip(), *(text.strip() for text in deeper)]) + "\n")
 
 

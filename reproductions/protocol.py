@@ -35,8 +35,8 @@ class Reproduction:
 
 
 class Module(Protocol):
-    """A file of this folder. ``wish`` has ``quick`` (few rows and epochs: checks that all runs), ``seeds`` and ``threads``."""
+    """A file of this folder."""
 
     def run(self, wish: Namespace) -> Reproduction:
-        """Measure."""
+        """Measure. ``wish`` has ``quick`` (few rows and epochs, no result), ``seeds`` and ``threads``."""
         ...
