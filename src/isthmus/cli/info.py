@@ -59,7 +59,7 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
     """Read from the verified document alone: no code that a model names is run."""
     from isthmus.data.fitting import transform_from_json
     from isthmus.persistence.folder import load_folder, read_manifest
-    from isthmus.training.stages import joint, stages
+    from isthmus.training.stages import joint, summed_up
 
     manifest = read_manifest(path)
     document, tensors = load_folder(path)
@@ -75,7 +75,7 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
         "features": transform.event.size,
         "event": list(transform.event.shape),
         "training": summary,
-        "stages": {name: records[-1] for name, records in stages(fitted["history_"]).items()},
+        "stages": summed_up(fitted["history_"]),
         "last": last,
         "written": versions,
         "bytes": sum(entry["bytes"] for entry in manifest["files"].values()),
@@ -93,7 +93,7 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
         _entry(
             "epochs", f"{summary['epochs']:,} in {summary['seconds']:.1f} s, stopped by {summary['stopped']}"
         ),
-        *(_entry("before", _stage(name, record)) for name, record in facts["stages"].items()),
+        *(_entry("before", f"{name}: {text}") for name, text in facts["stages"].items()),
         _entry("losses", losses or "none"),
         _entry("seed", summary["seed"]),
         _entry(
@@ -113,11 +113,6 @@ def _model(path: Path) -> tuple[dict[str, Any], str]:
 
 def _entry(name: str, value: object) -> str:
     return textwrap.fill(f"{name:<14}{value}", 110, subsequent_indent=" " * 14)
-
-
-def _stage(name: str, last: dict[str, Any]) -> str:
-    """An earlier stage of the training by its last epoch."""
-    return f"{name}: {messages.counted(last['epoch'], 'epoch')}, loss {last['loss']:.4g}"
 
 
 def _shown(value: Any) -> str:

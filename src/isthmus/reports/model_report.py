@@ -14,7 +14,7 @@ from isthmus.data.opening import open_source
 from isthmus.persistence.atomic import write_bytes
 from isthmus.persistence.versions import written_by
 from isthmus.reports.data import Array, ReportData, Samples
-from isthmus.training.stages import joint
+from isthmus.training.stages import joint, summed_up
 
 if TYPE_CHECKING:
     from isthmus.data.source import Source
@@ -120,6 +120,7 @@ def facts_of(model: Autoencoder, source: Source) -> dict[str, str]:
         "seconds": f"{summary['seconds']:.1f}",
         "computed on": f"{summary['device']}, {summary['precision']}, {summary['threads']} threads",
     }
+    facts |= {f"before: {name}": text for name, text in summed_up(model.history_).items()}
     versions = ", ".join(f"{name} {version}" for name, version in written_by().items())
     return facts | {"versions": f"{versions}, {platform.system()} {platform.machine()}"}
 
