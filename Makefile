@@ -11,10 +11,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format-check lint types layers laws bench reproduce format docs clean
+.PHONY: help demo test test-slow check format-check lint types layers laws bench bench-penalties compare-initial reproduce format docs clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -53,6 +53,12 @@ laws: $(READY)
 
 bench: $(READY) ## Benchmarks beside other libraries, each in its own environment (ARGS="epochs --quick")
 	$(BIN)/python -m benchmarks $(ARGS)
+
+bench-penalties: $(READY) ## What a step of training costs with each penalty, corruption or code more
+	$(BIN)/python -m benchmarks penalties $(ARGS)
+
+compare-initial: $(READY) ## The error that deep networks reach from each kind of initial weights at equal seconds
+	$(BIN)/python -m benchmarks initial_weights $(ARGS)
 
 reproduce: $(READY) ## Published results beside ours, slow; writes docs/reproductions.md (ARGS="NAME --quick")
 	$(BIN)/python -m reproductions $(ARGS)

@@ -40,6 +40,8 @@ class Parts:
 
     def conflicts(self, event: Event) -> Iterator[str]:
         """Sentences about parts that are fine alone and not together."""
+        if self.corruption is not None:
+            yield from self.corruption.refusals(event)
         if self.loss.on_logits and self.architecture.squashes:
             yield (
                 f"{type(self.loss).__name__} works on logits and squashes them itself, so output_activation of "

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from isthmus.composition import Composition
 from isthmus.errors import ParameterError
-from isthmus.types import Batch, Context
+from isthmus.types import Batch, Context, Forward
 
 RECONSTRUCTION = "reconstruction"
 
@@ -26,14 +26,17 @@ class Objective(nn.Module):
         self.penalty_names = _term_names([type(penalty).__name__ for penalty in network.parts.penalties])
 
     def forward(self, batch: Batch, context: Context) -> dict[str, Tensor]:
+        forward = self.network(batch, context)
+        return self.terms(forward, self.network.nll(forward.output, batch.x, batch.mask))
+
+    def terms(self, forward: Forward, reconstruction: Tensor) -> dict[str, Tensor]:
+        """The terms of a pass whose reconstruction term, (batch,), is there already."""
         network = self.network
-        forward = network(batch, context)
-        terms = {RECONSTRUCTION: network.nll(forward.output, batch.x, batch.mask)}
-        terms |= forward.encoded.terms
+        terms = {RECONSTRUCTION: reconstruction} | dict(forward.encoded.terms)
         for number, (name, penalty) in enumerate(
             zip(self.penalty_names, network.parts.penalties, strict=True)
         ):
-            if "labels" in penalty.needs and batch.labels is None:
+            if "labels" in penalty.needs and forward.labels is None:
                 raise ParameterError(f"{type(penalty).__name__} needs labels: pass y to fit.")
             if penalty.weight:
                 # A code's own term of the same name (KL beside kl) keeps it.

@@ -90,6 +90,19 @@ class Context:
         """Uniform numbers in [0, 1) of the shape, dtype and device of ``like`` (batch, ...)."""
         return self._draw("uniform_", like)
 
+    def bits(self, like: Tensor) -> Tensor:
+        """Sixteen random bits an entry of ``like`` (batch, ...): int16, every value equally likely.
+
+        The cheapest random numbers: four of them cost what one uniform number does.
+        """
+        import torch
+
+        first, count, total = self.shard or (0, like.shape[0], like.shape[0])
+        entries = math.prod(like.shape[1:]) * total
+        words = torch.empty(-(-entries // 4), dtype=torch.int64, device=like.device)
+        words.random_(-(2**63), None, generator=self.generator)
+        return words.view(torch.int16)[:entries].view(total, *like.shape[1:])[first : first + count]
+
     def _draw(self, fill: str, like: Tensor) -> Tensor:
         first, count, total = self.shard or (0, like.shape[0], like.shape[0])
         drawn = like.new_empty((total, *like.shape[1:]))
@@ -138,6 +151,10 @@ class Forward:
         declare ``needs = {"activations"}``.
     encode, decode : the network's halves on tensors, for penalties that need derivatives or other inputs.
     nll : (output, x, mask) -> (batch,), the loss of this composition.
+
+    What a penalty makes of these tensors may be differentiated, but they need not hang together in one graph: where
+    the layers' gradients are written out, ``activations``, ``encoded.h`` and ``output`` are leaves. A penalty that
+    needs one as a function of another computes it by ``network``.
     """
 
     x: Tensor

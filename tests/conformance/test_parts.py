@@ -6,7 +6,13 @@ from isthmus import registry, spec
 from isthmus.testing.conformance import SAVED, properties
 from isthmus.testing.examples import example, variants
 from isthmus.testing.failure import NotApplicable
-from isthmus.testing.fresh import estimator_around, reload, require_equal_results, save_for_comparison
+from isthmus.testing.fresh import (
+    estimator_around,
+    labels_for,
+    reload,
+    require_equal_results,
+    save_for_comparison,
+)
 from isthmus.testing.specs import named_modules
 
 EXAMPLES = [example(part) for family in registry.FAMILIES for part in registry.parts(family).values()]
@@ -47,7 +53,8 @@ def reloaded(tmp_path_factory):
     for number, part in enumerate(EXAMPLES):
         if part.family in SAVED:
             model, X = estimator_around(part)
-            expected[root / str(number)] = save_for_comparison(model.fit(X), X, root / str(number))
+            model.fit(X, labels_for(X))
+            expected[root / str(number)] = save_for_comparison(model, X, root / str(number))
             allow |= set(named_modules(part.to_json()))
     found = reload(list(expected), allow=sorted(allow))
     return {folder.name: (expected[folder], found[folder]) for folder in expected}

@@ -19,7 +19,15 @@ def rows(n=50, features=FEATURES, seed=0):
 
 
 def network(
-    architecture=None, *, code=None, loss=None, corruption=None, penalties=(), features=FEATURES, seed=0
+    architecture=None,
+    *,
+    code=None,
+    loss=None,
+    corruption=None,
+    penalties=(),
+    features=FEATURES,
+    classes=0,
+    seed=0,
 ):
     parts = Parts(
         architecture or Dense((8,)),
@@ -30,7 +38,7 @@ def network(
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return Composition(parts, Event((features,)))
+        return Composition(parts, Event((features,), classes=classes))
 
 
 def feed(x=None, *, batch_size=8, shuffle=True, seed=0, mask=None):

@@ -23,11 +23,14 @@ class Code(Spec, ABC):
     A code of ``size`` numbers a sample takes ``encoder_width`` numbers of the encoder (mean and log
     variance of a Gaussian are two for one). Calls are functions of their arguments; what a code has to
     remember or learn lives in the module that :meth:`state` makes. ``couples_rows`` says that in training a row's
-    code depends on the other rows of its batch.
+    code depends on the other rows of its batch; ``elementwise`` that each number of the code (its posterior's mean)
+    follows from one number of the encoder's output and none of those is used twice, so that the code's Jacobian has
+    one entry a row.
     """
 
     family: ClassVar[str] = "codes"
     couples_rows: ClassVar[bool] = False
+    elementwise: ClassVar[bool] = False
 
     size: Annotated[int, In("[1, inf)")]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from isthmus.codes.code import Code
 from isthmus.nn.activations import activation
@@ -28,6 +28,8 @@ class Deterministic(Code):
 
     Call: h (batch, size) -> z (batch, size). Random: nothing.
     """
+
+    elementwise: ClassVar[bool] = True
 
     size: Annotated[int, In("[1, inf)")]
     activation: Literal[

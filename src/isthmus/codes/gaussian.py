@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from isthmus.codes.code import Code
 from isthmus.nn.normal import DiagonalNormal, bounded
@@ -35,6 +35,8 @@ class Gaussian(Code):
     Random: one normal number an entry, from ``context``. Gradient: by reparametrisation, z = mean + std * noise.
     References: Kingma and Welling (2014), arXiv:1312.6114, section 2.4 and appendix B.
     """
+
+    elementwise: ClassVar[bool] = True
 
     size: Annotated[int, In("[1, inf)")]
     prior: Prior = field(default_factory=StandardNormal)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,9 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass
 class Corruption(Spec, ABC):
-    """Damage done to the input during training; the target stays clean, evaluation sees clean data."""
+    """Damage done to the input during training; the target stays clean, evaluation sees clean data.
+
+    ``couples_rows`` says that a row's damage depends on the other rows of its batch, which with several processes are
+    those of its own process.
+    """
 
     family: ClassVar[str] = "corruptions"
+    couples_rows: ClassVar[bool] = False
+
+    def refusals(self, event: Event) -> Iterator[str]:
+        """Sentences about samples of a shape that this corruption cannot damage."""
+        yield from ()
 
     @abstractmethod
     def __call__(self, x: Tensor, context: Context, *, mask: Tensor | None, event: Event) -> Tensor:

@@ -37,5 +37,7 @@ class GaussianNoise(LevelledCorruption):
     def damaged(
         self, x: Tensor, strength: Tensor | float, context: Context, *, mask: Tensor | None, event: Event
     ) -> Tensor:
-        noise = context.normal(x) * strength
-        return x + (noise if mask is None else noise * mask)
+        noise = context.normal(x).mul_(strength)
+        if mask is not None:
+            noise = noise.mul_(mask)
+        return noise.add_(x)

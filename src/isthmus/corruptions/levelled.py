@@ -54,12 +54,16 @@ class LevelledCorruption(Corruption):
     ) -> Tensor:
         """x (batch, *event) damaged as strongly as ``strength``, a number or (batch, 1, ...), says."""
 
+    def spread(self, share: Tensor) -> Tensor:
+        """Uniform numbers in [0, 1), one a row, as the strengths of rows where they are ``sampled``."""
+        largest: float = getattr(self, self.strength)
+        return self.floor + (largest - self.floor) * share
+
     def _levels(self, x: Tensor, context: Context) -> Tensor | float:
         largest: float = getattr(self, self.strength)
         if self.level == "fixed":
             return largest
         if self.level == "sampled":
-            share = context.uniform(x.new_empty(len(x)))
-            return (self.floor + (largest - self.floor) * share).view(-1, *[1] * (x.ndim - 1))
+            return self.spread(context.uniform(x.new_empty(len(x)))).view(-1, *[1] * (x.ndim - 1))
         progress = context.progress if self.level == "rising" else 1.0 - context.progress
         return self.floor + (largest - self.floor) * progress

@@ -51,6 +51,10 @@ _IN_PLACE: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
+#: For each link of a pass its input, and what its activation's derivative is a function of.
+Kept = list[tuple[Tensor, Tensor]]
+
+
 @dataclass(frozen=True)
 class Link:
     """One layer of a chain: its linear map and the activation after it (``identity`` for none)."""
@@ -115,17 +119,18 @@ class Chain:
         return views
 
     @torch.no_grad()
-    def forward(self, x: Tensor) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
-        """x (batch, in) -> output (batch, out) float32, and what :meth:`backward` needs.
+    def forward(self, x: Tensor, first: int = 0, last: int | None = None) -> tuple[Tensor, Kept]:
+        """x (batch, in) -> output (batch, out) float32 of the links from ``first`` to before ``last``, and what
+        :meth:`backward` needs of them.
 
         That is, for each link, its input and what its activation's derivative is a function of.
         """
-        if self.dtype != torch.float32:
+        if self.dtype != torch.float32 and not first:
             self._low.copy_(self.flat.data)
         h = x.to(self.dtype)
-        kept: list[tuple[Tensor, Tensor]] = []
+        kept: Kept = []
         for (_, transposed, bias), function, derivative in zip(
-            self._weights, self._functions, self._derivatives, strict=True
+            self._weights[first:last], self._functions[first:last], self._derivatives[first:last], strict=True
         ):
             before = torch.addmm(bias, h, transposed)
             after = before if function is None else function(before)
@@ -134,11 +139,22 @@ class Chain:
         return h.float(), kept
 
     @torch.no_grad()
-    def backward(self, gradient: Tensor, kept: list[tuple[Tensor, Tensor]]) -> None:
-        """gradient (batch, out) of the loss by the output -> the gradients of all parameters, written in place."""
+    def backward(
+        self, gradient: Tensor, kept: Kept, first: int = 0, more: Sequence[Tensor | None] = ()
+    ) -> Tensor:
+        """gradient (batch, out) of the loss by the output of the last of the links that ``kept`` is of -> the gradients
+        of their parameters, written in place.
+
+        first : the first of the links. more : for each link but the last, what else the loss's gradient by its output
+        is, besides what comes back through the links after it. Returns the gradient by the input, (batch, in), where
+        ``first`` is not the first link of all.
+        """
         gradient = gradient.to(self.dtype)
-        for place in range(len(self.links) - 1, -1, -1):
-            entering, watched = kept[place]
+        for place in range(first + len(kept) - 1, first - 1, -1):
+            entering, watched = kept[place - first]
+            extra = more[place - first] if place - first < len(more) else None
+            if extra is not None:
+                gradient.add_(extra)
             derivative = self._derivatives[place]
             if derivative is not None:
                 gradient = derivative.rule(gradient, watched)
@@ -151,3 +167,4 @@ class Chain:
                 torch.sum(gradient, 0, dtype=torch.float32, out=of_bias)
             if place:
                 gradient = torch.mm(gradient, self._weights[place][0])
+        return gradient

@@ -10,7 +10,13 @@ from typing import Any
 from isthmus import spec
 from isthmus.testing import engine, networks, parts, recipes, specs
 from isthmus.testing.failure import ConformanceError, NotApplicable
-from isthmus.testing.fresh import estimator_around, reload, require_equal_results, save_for_comparison
+from isthmus.testing.fresh import (
+    estimator_around,
+    labels_for,
+    reload,
+    require_equal_results,
+    save_for_comparison,
+)
 
 Property = Callable[[spec.Spec], None]
 
@@ -78,7 +84,7 @@ def saved_recipe_gives_the_same_bits(name: str) -> None:
 def _compare(model: Any, X: Any, *, allow: Sequence[str] = ()) -> None:
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder) / "model"
-        expected = save_for_comparison(model.fit(X), X, place)
+        expected = save_for_comparison(model.fit(X, labels_for(X)), X, place)
         require_equal_results(expected, reload([place], allow=allow)[place])
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable
 from typing import cast
 
@@ -15,12 +16,17 @@ from isthmus.architectures.conv import Conv
 from isthmus.architectures.dense import Dense
 from isthmus.codes.deterministic import Deterministic
 from isthmus.composition import Composition, Parts
+from isthmus.errors import InputError
 from isthmus.losses.squared_error import SquaredError
 from isthmus.testing.examples import CODE_SIZE, EVENTS, Setup, rows
 from isthmus.testing.failure import NotApplicable, require, require_close, require_same_states
+from isthmus.training.feeding import MemoryFeed
 from isthmus.training.initial.initial import Initial
+from isthmus.training.initial.pretraining import Pretraining
+from isthmus.training.loop import train
 from isthmus.training.optimizers.optimizer import Optimizer
 from isthmus.training.schedules.schedule import Schedule
+from isthmus.training.training import Training
 
 
 def _network() -> nn.Sequential:
@@ -129,13 +135,18 @@ def _networks() -> list[Composition]:
 def weights_come_from_the_generator(part: spec.Spec) -> None:
     """Weights are finite, the generator's seed decides them, the global generator and normalisation stay."""
     initial = cast(Initial, part)
+    if isinstance(initial, Pretraining):
+        raise NotApplicable(f"{type(part).__name__} trains, it does not draw")
     for network in _networks():
         norms = _norms(network)
         states = []
         for _ in range(2):
             batch = rows(network.event, 12) if initial.needs_data else None
             before = torch.get_rng_state()
-            initial(network, batch=batch, generator=torch.Generator().manual_seed(1))
+            try:
+                initial(network, batch=batch, generator=torch.Generator().manual_seed(1))
+            except InputError as missing:
+                raise NotApplicable(str(missing)) from missing
             require(
                 torch.equal(before, torch.get_rng_state()), "initial weights drew from the global generator."
             )
@@ -146,6 +157,30 @@ def weights_come_from_the_generator(part: spec.Spec) -> None:
         )
         require_same_states(states[0], states[1], "weights of one seed")
         require_same_states(norms, _norms(network), "normalisation layers")
+
+
+def stages_are_decided_by_the_seed(part: spec.Spec) -> None:
+    """Weights that are trained stage by stage are decided by the seed; every line of the history names its stage."""
+    if not isinstance(part, Pretraining):
+        raise NotApplicable(f"{type(part).__name__} has no stages")
+    dense = Dense((6, 5), activation="sigmoid")
+    states = []
+    for seed in (3, 3, 4):
+        network = Setup(Parts(dense, Deterministic(CODE_SIZE), SquaredError()), EVENTS[0]).network()
+        feed = MemoryFeed(rows(network.event, 20), batch_size=8, shuffle=True, seed=seed)
+        plan = Training(max_epochs=1, initial_weights=part, threads=1, device="cpu", precision="float32")
+        before = torch.get_rng_state()
+        outcome = train(network, feed, plan, seed=seed)
+        require(torch.equal(before, torch.get_rng_state()), "the stages drew from the global generator.")
+        require(outcome.stages, f"{part!r} gave no line for its stages.")
+        require(
+            all(record.get("stage") and math.isfinite(record["loss"]) for record in outcome.stages),
+            "a line of the history has no stage, or no finite loss.",
+        )
+        states.append(network.state_dict())
+    require_same_states(states[0], states[1], "weights of one seed")
+    different = any(not torch.equal(value, states[2][name]) for name, value in states[0].items())
+    require(different, "two seeds ended in the same weights.")
 
 
 def _norms(network: nn.Module) -> dict[str, Tensor]:
@@ -165,4 +200,4 @@ OPTIMIZERS: tuple[Property, ...] = (
     elementwise_means_elementwise,
 )
 SCHEDULES: tuple[Property, ...] = (factor_stays_in_range,)
-INITIAL: tuple[Property, ...] = (weights_come_from_the_generator,)
+INITIAL: tuple[Property, ...] = (weights_come_from_the_generator, stages_are_decided_by_the_seed)

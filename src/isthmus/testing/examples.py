@@ -45,7 +45,11 @@ EVENTS = (
 #: Examples of parts that cannot be made of numbers alone; fields of these names get small values.
 _SMALL: dict[str, Any] = {"size": CODE_SIZE, "hidden": (6, 5), "channels": (3, 4)}
 _EXAMPLES: dict[str, dict[str, Any]] = {
-    "Custom": {"encoder": "isthmus.testing.modules:Encoder", "decoder": "isthmus.testing.modules:Decoder"}
+    "BatchTopK": {"k": 2},
+    "Branches": {"first": Dense((6,), activation="tanh"), "second": Dense((5,), activation="tanh")},
+    "Custom": {"encoder": "isthmus.testing.modules:Encoder", "decoder": "isthmus.testing.modules:Decoder"},
+    "KLSparsity": {"on": "hidden"},
+    "TopK": {"k": 2},
 }
 
 

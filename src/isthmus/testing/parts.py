@@ -28,7 +28,7 @@ from isthmus.testing.failure import (
     require_shape,
 )
 from isthmus.testing.networks import trained
-from isthmus.types import Context
+from isthmus.types import Context, Event
 
 DRAWS = 20_000
 #: A mean of many draws may lie so many standard errors from what it estimates.
@@ -215,10 +215,15 @@ def _strength(part: spec.Spec) -> str | None:
     return None
 
 
+def _taken(corruption: Corruption) -> list[Event]:
+    """The events without columns that a corruption takes."""
+    return [event for event in EVENTS[:4] if not list(corruption.refusals(event))]
+
+
 def damages_a_copy(part: spec.Spec) -> None:
     """x keeps its bits, the damaged copy its shape, type and unknown entries; one seed damages alike."""
     corruption = cast(Corruption, part)
-    for event in EVENTS[:4]:
+    for event in _taken(corruption):
         for masked in (False, True):
             for n in (5, 1, 0):
                 batch, again = (rows(event, n, masked=masked) for _ in range(2))
@@ -247,8 +252,9 @@ def statistics_are_as_declared(part: spec.Spec) -> None:
     corruption = cast(Any, part)
     if getattr(corruption, "level", "fixed") != "fixed":
         raise NotApplicable("a strength that differs from row to row has no one rate")
-    x = rows(EVENTS[0], DRAWS).x
-    change = corruption(x, noisy(), mask=None, event=EVENTS[0]) - x
+    event = _taken(corruption)[0]
+    x = rows(event, DRAWS).x
+    change = corruption(x, noisy(), mask=None, event=event) - x
     count = change.numel()
     found = False
     if hasattr(corruption, "rate"):
@@ -273,7 +279,9 @@ def statistics_are_as_declared(part: spec.Spec) -> None:
 def shards_are_cut_from_the_whole(part: spec.Spec) -> None:
     """The rows that a process has get the damage they would get in the whole batch."""
     corruption = cast(Corruption, part)
-    for event in EVENTS[:4]:
+    if corruption.couples_rows:
+        raise NotApplicable(f"{type(part).__name__} takes from the other rows of its process")
+    for event in _taken(corruption):
         x = rows(event, 5).x
         whole = corruption(x, noisy(), mask=None, event=event)
         for first, count in ((0, 2), (2, 3)):

@@ -19,17 +19,15 @@ import torch
 from torch import Tensor, nn
 
 from isthmus import registry
-from isthmus.codes.code import Code
 from isthmus.composition import BetweenSteps
 from isthmus.errors import NonFiniteError, ParameterError
 from isthmus.objective import Objective
-from isthmus.penalties.penalty import Penalty
 from isthmus.training import guard
 from isthmus.training.devices import Devices, local_processes, resolve_device
 from isthmus.training.initial.pretraining import Pretrainer, Pretraining, Records
 from isthmus.training.precision import choose
 from isthmus.training.state import Position, Tensors, load_state, save_state
-from isthmus.training.steps import AutogradStep, fastest
+from isthmus.training.steps import AutogradStep, acting, fastest
 from isthmus.training.threads import share, suited, threads
 from isthmus.training.watching import Plan, Silent, Watcher
 from isthmus.types import Context
@@ -151,7 +149,7 @@ class _Trainer:
             if type(self.objective) is Objective
             else AutogradStep(self.wrapped, devices)
         )
-        self.acting = _acting(self.network)
+        self.acting = acting(self.network)
         optimizer = resolved(training.optimizer, "training.optimizers")
         self.schedule = resolved(training.schedule, "training.schedules")
         rate = training.learning_rate or optimizer.peak_learning_rate
@@ -446,16 +444,6 @@ class _Trainer:
 def resolved(choice: Any, folder: str) -> Any:
     """The part itself, or the one of that name with its defaults."""
     return registry.named(folder, choice)() if isinstance(choice, str) else choice
-
-
-def _acting(network: Composition) -> list[tuple[Any, nn.Module | None]]:
-    """Parts that do something between two steps, with their states."""
-    parts: list[tuple[Any, nn.Module | None]] = [(network.parts.code, network.code_state)]
-    parts += [
-        (penalty, network.penalty_state(number)) for number, penalty in enumerate(network.parts.penalties)
-    ]
-    silent = (Code.between_steps, Penalty.between_steps)
-    return [(part, state) for part, state in parts if type(part).between_steps not in silent]
 
 
 def _refuse_single_rows(network: nn.Module, feed: Feed) -> None:

@@ -1,0 +1,104 @@
+"""Part ``penalties``: what a training step costs with one part more, beside the plain step."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from statistics import median
+
+from benchmarks.environments import Contender
+from benchmarks.measure import Result, ask, ratios, spread
+from benchmarks.tables import markdown, publish
+from benchmarks.tasks import TASKS, prepare
+
+WORKER = Contender("penalties", "penalties")
+PLAIN = "isthmus, plain"
+SIGMOID = "isthmus, plain, sigmoid layers"
+LOOP = "PyTorch loop, plain"
+ESTIMATE = "Contractive"
+BRUTE = ("PyTorch loop, Jacobian row by row", "PyTorch loop, vmap(jacrev)", "Contractive, all directions")
+OF_SIGMOIDS = ("KLSparsity on hidden layers",)
+#: The most that a step may cost, in plain steps of isthmus.
+TARGETS = {
+    "GaussianNoise(0.3)": 1.15,
+    "Masking(0.3)": 1.15,
+    "SaltAndPepper(0.3)": 1.15,
+    "L1 on the code": 1.15,
+    "L1 on hidden layers": 1.15,
+    "KLSparsity on the code": 1.15,
+    "KLSparsity on hidden layers": 1.15,
+    "TopK(k=5)": 1.15,
+    "Relational": 1.3,
+    ESTIMATE: 2.5,
+}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """The choices of this part."""
+    parser.add_argument("--turns", type=int, help="turns of all contenders (default: 40)")
+    parser.add_argument("--step-rows", type=int, default=256, help="rows of a step")
+
+
+def run(wish: Namespace) -> str:
+    """Measure and publish; returns the markdown."""
+    turns = wish.turns or (3 if wish.quick else 40)
+    prepare(TASKS["mnist"])
+    arguments = ["--batch", wish.step_rows, "--turns", turns, "--seed", wish.seed, "--threads", wish.threads]
+    answer = ask(WORKER, arguments, threads=wish.threads)
+    sections = [("Steps", answer.get("failed") or _steps(answer))]
+    if "failed" not in answer:
+        sections.append(("The whole Jacobian instead of products with it", _jacobians(answer)))
+    setting = {
+        "data": TASKS["mnist"].split,
+        "network": f"{TASKS['mnist'].shape}, squared error, batch {wish.step_rows}, float32, fused Adam",
+        "timing": f"{turns} turns; in a turn every contender takes 4 steps on the same batches, of which 3 are timed; "
+        "ratios within a turn, median (smallest to largest)",
+        "seed": wish.seed,
+        "threads": wish.threads,
+    }
+    return publish(
+        "penalties", "The cost of a part in a training step", sections, setting, answer, out=wish.out
+    )
+
+
+def _steps(answer: Result) -> str:
+    seconds = answer["seconds"]
+    rows = []
+    for name in seconds:
+        # What a part costs is asked beside the same layers without it.
+        mine, plain = _paired(seconds, name, SIGMOID if name in OF_SIGMOIDS else PLAIN)
+        loop = _paired(seconds, name, LOOP)
+        quotients = ratios(plain, mine)
+        target = TARGETS.get(name)
+        rows.append(
+            [
+                name,
+                f"{median(mine) * 1e3:.1f}",
+                spread(quotients),
+                f"{median(ratios(loop[1], loop[0])):.2f}",
+                "" if target is None else f"{target:g}",
+                "" if target is None else ("yes" if median(quotients) <= target else "NO"),
+            ]
+        )
+    columns = ["", "ms a step", "x plain", "x PyTorch loop, plain", "at most", "holds"]
+    return markdown(columns, rows)
+
+
+def _jacobians(answer: Result) -> str:
+    """Steps, and what a step costs beyond the plain one of its kind."""
+    seconds = answer["seconds"]
+    rows = []
+    for name in BRUTE:
+        brute, mine = _paired(seconds, name, ESTIMATE)
+        base = PLAIN if name.startswith("Contractive") else LOOP
+        beyond = [one - two for one, two in zip(*_paired(seconds, name, base), strict=True)]
+        own = [one - two for one, two in zip(*_paired(seconds, ESTIMATE, PLAIN), strict=True)][: len(beyond)]
+        rows.append([name, spread(ratios(mine, brute), 1), spread(ratios(own, beyond), 1)])
+    return markdown(["", "step / step with Contractive", "penalty alone / Contractive alone"], rows)
+
+
+def _paired(seconds: dict[str, list[float | None]], one: str, other: str) -> tuple[list[float], list[float]]:
+    """The turns in which both were run."""
+    pairs = [
+        (a, b) for a, b in zip(seconds[one], seconds[other], strict=True) if a is not None and b is not None
+    ]
+    return [a for a, _ in pairs], [b for _, b in pairs]

@@ -1,0 +1,145 @@
+"""How alike the rows of a block are, and by how much that changes when other rows take their places.
+
+Blocks come in stacks, x (stack, rows, features), and rows are compared within their block. Products of matrices are
+computed in the precision of the running autocast. Changes are formed from differences of the rows, so their digits
+are those of the change and not of the products that it is a change of.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import torch
+from torch import Tensor
+from torch.autograd.function import once_differentiable
+
+#: Steps towards the temperature of each row. They meet the perplexity within a few per cent, except in clusters so much
+#: tighter than their distances that the kernel then covers the whole cluster.
+NEWTON_STEPS = 6
+#: Where the row itself stands in units of the spread of its distances: so far away that its kernel is 0.
+FAR = 1e6
+
+
+def products(x: Tensor) -> Tensor:
+    """x (stack, rows, features) -> (stack, rows, rows) inner products."""
+    short = x.to(_precision(x))
+    return (short @ short.mT).to(x.dtype)
+
+
+def product_changes(x: Tensor, others: Tensor) -> Tensor:
+    """x, others (stack, rows, features) -> (stack, rows, rows) inner products of the others less those of x.
+
+    With e the difference others - x this is A + A' for A = e (x + e / 2)': one product of matrices instead of two.
+    Gradient to the others.
+    """
+    return cast(Tensor, _ProductChanges.apply(x, others, _precision(x)))  # type: ignore[no-untyped-call]
+
+
+def distances(inner: Tensor, squares: Tensor | None = None, known: Tensor | None = None) -> Tensor:
+    """Squared distances of rows, or changes of them, (stack, rows, rows).
+
+    inner : (stack, rows, rows), inner products, or changes of them. squares, known : (stack, rows, features), where some entries
+    are unknown: the squares of the entries, or their changes, 0 where they are unknown, and True where they are known.
+    Then only entries known in both rows count, and the sum is scaled up to all of them.
+    """
+    own = inner.diagonal(dim1=-2, dim2=-1)
+    pairs = own[..., :, None] + own[..., None, :]
+    if known is None or squares is None:
+        return torch.add(pairs, inner, alpha=-2.0)
+    # What each row has where the other's entries are unknown is taken off, so all known means nothing taken off.
+    with torch.autocast(inner.device.type, enabled=False):
+        unknown, here = (~known).to(squares.dtype), known.to(squares.dtype)
+        alone = squares @ unknown.mT
+        shared = (here @ here.mT).clamp(min=1)
+    return torch.add(pairs - alone - alone.mT, inner, alpha=-2.0) * (known.shape[-1] / shared)
+
+
+def heat(distances: Tensor, *, perplexity: float) -> tuple[Tensor, Tensor]:
+    """distances (stack, rows, rows), squared -> log p of a heat kernel, of that shape, and each row's coldness (stack, rows, 1).
+
+    p_ij is exp(-coldness_i distance_ij), scaled to sum to 1 over the other rows j; p_ii is 0. The coldness, 1 / temperature,
+    is the one at which the perplexity of a row's p, exp of its entropy, is ``perplexity``, or half the number of rows where
+    that is less: so it follows the density around the row and the unit of the data. It is found by ``NEWTON_STEPS``
+    steps from what it would be if distances were normally distributed, without a look at the numbers.
+    """
+    rows = distances.shape[-1]
+    others = max(rows - 1, 1)
+    goal = math.log(min(perplexity, max(rows / 2, 1.0)))
+    away = distances.clone()
+    itself = away.diagonal(dim1=-2, dim2=-1)
+    if rows > 1:
+        itself.fill_(math.inf)
+        away -= away.amin(-1, keepdim=True)
+    itself.fill_(0.0)
+    mean = away.sum(-1, keepdim=True) / others
+    spread = (away.square().sum(-1, keepdim=True) / others - mean.square()).clamp(min=0).sqrt()
+    alike = spread <= 1e-6 * mean  # all others equally far: any coldness gives the same p
+    away /= torch.where(alike, torch.ones_like(spread), spread)
+    if rows > 1:
+        itself.fill_(FAR)
+    log_cold = torch.full_like(spread, 0.5 * math.log(max(2 * (math.log(others) - goal), 1e-2)))
+    for _ in range(NEWTON_STEPS):
+        log_cold = (log_cold + _newton(away, log_cold.exp(), goal)).clamp(min=-5.0)
+    log_p = torch.log_softmax(-log_cold.exp() * away, dim=-1)
+    return log_p, torch.where(alike, torch.zeros_like(spread), log_cold.exp() / spread)
+
+
+def _newton(away: Tensor, cold: Tensor, goal: float) -> Tensor:
+    """The step of a row's log coldness towards the entropy ``goal``, at most 1 either way."""
+    kernel = (-cold * away).exp_()
+    total = kernel.sum(-1, keepdim=True)
+    first = kernel.mul_(away).sum(-1, keepdim=True) / total
+    second = kernel.mul_(away).sum(-1, keepdim=True) / total
+    entropy = total.log() + cold * first
+    slope = cold.square() * (second - first.square())
+    return ((entropy - goal) / slope.clamp(min=1e-6)).clamp(-1.0, 1.0)
+
+
+def divergence(log_p: Tensor, energies: Tensor) -> Tensor:
+    """log_p, energies (..., n) -> (...) KL(p || q) in nats with q_j = p_j exp(-energy_j), scaled to sum to 1.
+
+    Gradient to the energies: p - q.
+    """
+    return cast(Tensor, _Divergence.apply(log_p, energies))  # type: ignore[no-untyped-call]
+
+
+def _precision(x: Tensor) -> torch.dtype:
+    kind = x.device.type
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+
+
+class _ProductChanges(torch.autograd.Function):
+    """See :func:`product_changes`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, others: Tensor, precision: torch.dtype) -> Tensor:
+        change = others - x
+        half = (change.to(precision) @ torch.add(x, change, alpha=0.5).to(precision).mT).to(x.dtype)
+        ctx.save_for_backward(others.to(precision))
+        return half + half.mT
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
+        (others,) = ctx.saved_tensors
+        both = (gradient + gradient.mT).to(others.dtype)
+        return None, (both @ others).to(gradient.dtype), None
+
+
+class _Divergence(torch.autograd.Function):
+    """See :func:`divergence`."""
+
+    @staticmethod
+    def forward(ctx: Any, log_p: Tensor, energies: Tensor) -> Tensor:
+        log_q = torch.log_softmax(log_p - energies, dim=-1)
+        p = log_p.exp()
+        nats = (p * (log_p - log_q)).sum(-1)
+        ctx.save_for_backward(p.sub_(log_q.exp_()))
+        return nats
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
+        (difference,) = ctx.saved_tensors
+        return None, difference * gradient[..., None]

@@ -1,0 +1,130 @@
+"""Reconstructions that are to each other as the rows are that they stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from isthmus.nn.similarity import (
+    distances,
+    divergence,
+    heat,
+    product_changes,
+    products,
+)
+from isthmus.penalties.balanced import BalancedPenalty
+from isthmus.spec import In
+
+if TYPE_CHECKING:
+    from isthmus.types import Forward
+
+
+@dataclass
+class Relational(BalancedPenalty):
+    """Loss of the relations between the rows of a batch, from the data to their reconstructions.
+
+    Parameters
+    ----------
+    weight : in [0, inf). With ``balance="auto"`` unitless: how hard the relations pull on a reconstruction, as a multiple of
+        how hard the row's own data do.
+    relation : ``neighbors``: which rows are near a row, as probabilities p_ij of a heat kernel over squared distances whose
+        temperature is fitted to each row's neighbourhood; its loss is the divergence sum_j p_ij log(p_ij / p'_ij), p' being
+        the same kernel over the reconstructions, in nats. ``product``, the paper's: inner products s_ij; ``centered``:
+        those of the rows less the mean of the batch; ``cosine``: those of the rows scaled to length 1; their loss is the
+        mean over j of (t(s_ij) - t(s'_ij))^2 / 2.
+    perplexity : in (1, inf), how many neighbours count, for ``neighbors``; at most half of the partners that are there.
+    threshold : the paper's rectifier, t(s) = s where s is at least the threshold, else 0, so that only relations between rows
+        that are alike remain. ``auto``: each row's own, the mean of its similarities to its partners. None: t(s) = s.
+    partners : rows that a row is compared with at most: the batch is cut into blocks of so many, so time and memory grow with
+        batch x partners. Batches are shuffled, so the partners are a random sample.
+    balance : ``auto`` multiplies by a factor with which relations and data pull equally hard; ``fixed`` takes the weight as it
+        is; then the paper's alpha is weight / (1 + weight). See :class:`isthmus.penalties.balanced.BalancedPenalty`.
+
+    Call: (batch,), over the other rows of the row's block, so it does not grow with the batch; 0 for a row alone. Relations are
+    those of the clean data. Over entries known in both rows; distances are scaled up to all entries.
+    With several processes each compares its own rows. Random: nothing. Gradient: to the reconstructions; none where t is 0.
+    References: Meng, Catchpoole, Skillicorn and Kennedy (2017), arXiv:1802.03145, section III: their relation X X' and
+    rectifier are ``product`` with a threshold. The divergence: Hinton and Roweis (2003), NIPS 15, equations 1 to 4.
+    Deviations: ``neighbors`` is the default, since inner products are dominated by the length of the rows; means over
+    the pairs of a block instead of sums over all, and no pair of a row with itself; the balance.
+    """
+
+    weight: Annotated[float, In("[0, inf)")] = 1.0
+    relation: Literal["neighbors", "product", "centered", "cosine"] = "neighbors"
+    perplexity: Annotated[float, In("(1, inf)")] = 15.0
+    threshold: float | Literal["auto"] | None = None
+    partners: Annotated[int, In("[2, inf)")] = 256
+
+    def conflicts(self) -> Iterator[str]:
+        if self.threshold is not None and self.relation == "neighbors":
+            yield "threshold of Relational means nothing with relation='neighbors', whose kernel fades: leave it None."
+
+    def __call__(self, forward: Forward, state: nn.Module | None) -> Tensor:
+        network: Any = forward.network
+        x, others = forward.x.flatten(1), network.mean(forward.output).flatten(1)
+        known = None if forward.mask is None else forward.mask.flatten(1)
+        found, start = [], 0
+        for count, rows in _stacks(len(x), self.partners):
+            stacked = [
+                value if value is None else value[start : start + count * rows].unflatten(0, (count, rows))
+                for value in (x, others, known)
+            ]
+            found.append(self._loss(*stacked).flatten())  # type: ignore[arg-type]
+            start += count * rows
+        values = found[0] if len(found) == 1 else torch.cat(found)
+
+        def pull() -> Tensor:
+            return torch.autograd.grad(values.sum(), forward.output, retain_graph=True)[0]
+
+        return self.balanced(values, forward, state, pull)
+
+    def _loss(self, x: Tensor, others: Tensor, known: Tensor | None) -> Tensor:
+        """(stack, rows) for x, others, known (stack, rows, features)."""
+        if self.relation != "product":
+            # Where the origin is does not matter to distances, but they have more digits near it.
+            rows = x.shape[1] if known is None else known.sum(1, keepdim=True)
+            origin = x.sum(1, keepdim=True) / torch.as_tensor(rows).clamp(min=1)
+            x, others = x - origin, others - origin
+        if known is not None:
+            x, others = x * known, others * known
+        if self.relation == "neighbors":
+            return self._divergence(x, others, known)
+        if self.relation == "cosine":
+            x, others = F.normalize(x, dim=-1), F.normalize(others, dim=-1)
+        return self._squared_error(x, others)
+
+    def _divergence(self, x: Tensor, others: Tensor, known: Tensor | None) -> Tensor:
+        with torch.no_grad():
+            squares = None if known is None else x.square()
+            apart = distances(products(x), squares, known).clamp(min=0)
+            log_p, coldness = heat(apart, perplexity=self.perplexity)
+        more = None if squares is None else others.square() - squares
+        changes = distances(product_changes(x, others), more, known)
+        return divergence(log_p, coldness * changes)
+
+    def _squared_error(self, x: Tensor, others: Tensor) -> Tensor:
+        changes = product_changes(x, others)
+        itself = torch.eye(x.shape[1], dtype=torch.bool, device=x.device)
+        partners = max(x.shape[1] - 1, 1)
+        if self.threshold is not None:
+            similarities = products(x)
+            threshold: Tensor | float = 0.0
+            if self.threshold == "auto":
+                threshold = similarities.masked_fill(itself, 0.0).sum(-1, keepdim=True) / partners
+            else:
+                threshold = float(self.threshold)
+            before, after = similarities >= threshold, similarities + changes.detach() >= threshold
+            # t(s') - t(s): the change where both are above, s' alone where only it is, -s where it is no more.
+            changes = changes * after + similarities * (after.to(x.dtype) - before.to(x.dtype))
+        return 0.5 * changes.masked_fill(itself, 0.0).square().sum(-1) / partners
+
+
+def _stacks(n: int, size: int) -> list[tuple[int, int]]:
+    """How n rows are cut: (blocks, rows of each), whole blocks of ``size`` first, then what is left; one of none for none."""
+    whole, left = divmod(n, size)
+    return [cut for cut in ((whole, size), (1, left)) if cut[0] and cut[1]] or [(1, 0)]
