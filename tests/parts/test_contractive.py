@@ -267,7 +267,7 @@ def test_weight_decay_by_hand():
             block.weight for half in halves for block in getattr(net, half).blocks if hasattr(block, "weight")
         ]
         assert len(matrices) == 2 * len(halves)
-        expected = 0.5 * 0.5 * sum(float(matrix.square().sum()) for matrix in matrices)
+        expected = 0.5 * 0.5 * sum(float(matrix.detach().square().sum()) for matrix in matrices)
         assert term(net, x).tolist() == pytest.approx([expected] * 3)
     with pytest.raises(ParameterError, match="WeightDecay finds no matrices on='decoder'"):
         network(Dense((8,), tied=True), penalties=(WeightDecay(on="decoder"),))
@@ -280,11 +280,11 @@ def test_weight_decay_counts_kernels_and_tied_matrices_once():
     found = term(conv, torch.rand(2, 1, 6, 6))[0].item()
     matrices = [value for value in conv.parameters() if value.ndim > 1]
     assert {value.ndim for value in matrices} == {2, 4}
-    assert found == pytest.approx(0.5 * sum(float(value.square().sum()) for value in matrices))
+    assert found == pytest.approx(0.5 * sum(float(value.detach().square().sum()) for value in matrices))
     tied = network(Dense((8,), tied=True), penalties=(WeightDecay(1.0),))
     once = [block.weight for block in tied.encoder.blocks if hasattr(block, "weight")]
     assert term(tied, rows(2))[0].item() == pytest.approx(
-        0.5 * sum(float(value.square().sum()) for value in once)
+        0.5 * sum(float(value.detach().square().sum()) for value in once)
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
+import torch
+
 from isthmus.penalties.penalty import Penalty
 from isthmus.spec import In
 
@@ -40,5 +42,29 @@ class Emphasis(Penalty):
         if forward.mask is not None:
             damaged &= forward.mask
         network: Any = forward.network
-        nats: Tensor = network.nll(forward.output, forward.x, damaged)
-        return nats
+        output = forward.output.flatten(1)
+        nats, slope = network.parts.loss.with_gradient(
+            output.detach(),
+            forward.x.flatten(1),
+            mask=damaged.flatten(1),
+            event=network.event,
+            state=network.loss_state,
+        )
+        value: Tensor = _Known.apply(output, nats, slope)  # type: ignore[no-untyped-call]
+        return value
+
+
+class _Known(torch.autograd.Function):
+    """A number a row whose gradient is known already: a third of the cost of finding it again."""
+
+    @staticmethod
+    def forward(ctx: Any, output: Tensor, nats: Tensor, slope: Tensor) -> Tensor:
+        """output (batch, entries) that nats (batch,) were made of; slope (batch, entries) their gradient by it."""
+        ctx.save_for_backward(slope)
+        return nats.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None]:
+        """The chain rule."""
+        (slope,) = ctx.saved_tensors
+        return gradients[0][:, None] * slope, None, None
