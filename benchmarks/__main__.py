@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.tasks import MissingDataError
 
-PARTS = ("epochs", "quality", "encode", "stream", "optimizers")
+PARTS = ("epochs", "quality", "encode", "stream", "limits", "optimizers")
 
 
 def main() -> int:
