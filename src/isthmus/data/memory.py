@@ -10,7 +10,9 @@ from pathlib import Path
 SHARE = 0.25
 """Of what the process may have: the rest is for the network, the optimiser, temporaries and others."""
 
-_M_ARENA_MAX = -8  # malloc.h
+_M_MMAP_THRESHOLD, _M_ARENA_MAX = -3, -8  # malloc.h
+#: Allocations of so many bytes get pages of their own, which go back to the system when they are freed.
+_OWN_PAGES = 1 << 20
 _CGROUP = Path("/sys/fs/cgroup")
 _CGROUPS = (
     (_CGROUP / "memory.max", _CGROUP / "memory.current"),
@@ -32,7 +34,9 @@ def budget_bytes() -> int:
 def spare_address_space() -> None:
     """Under a limit on address space, have the C library reserve less of it. Does nothing without such a limit.
 
-    glibc reserves 64 MB for every thread that allocates, up to eight times the cores; two such arenas do.
+    glibc reserves 64 MB for every thread that allocates, up to eight times the cores; two such arenas do. And after
+    the first large buffer is freed it takes the next ones from its heap, where buffers of changing sizes leave holes
+    that add up over an hour of blocks; with a threshold that is set it never does.
     """
     if not sys.platform.startswith("linux"):
         return
@@ -44,6 +48,7 @@ def spare_address_space() -> None:
     tune = getattr(ctypes.CDLL(None), "mallopt", None)  # absent from other C libraries than glibc
     if tune is not None:
         tune(_M_ARENA_MAX, 2)
+        tune(_M_MMAP_THRESHOLD, _OWN_PAGES)
 
 
 def _room() -> Iterator[int]:
