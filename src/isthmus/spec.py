@@ -141,6 +141,11 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _in_order(part: Any) -> list[dataclasses.Field[Any]]:
+    """The fields as a call takes them: those that are given by keyword only, often inherited, come last."""
+    return sorted(dataclasses.fields(part), key=lambda field: bool(field.kw_only))
+
+
 @dataclass(eq=False, repr=False)
 class Spec(metaclass=SpecMeta):
     """Base of every part.
@@ -166,13 +171,13 @@ class Spec(metaclass=SpecMeta):
     def __repr__(self) -> str:
         shown = [
             f"{field.name}={_shown(_plain(getattr(self, field.name)))}"
-            for field in dataclasses.fields(self)
+            for field in _in_order(self)
             if not _is_default(field, _plain(getattr(self, field.name)))
         ]
         return f"{type(self).__name__}({', '.join(shown)})"
 
     def _values(self) -> dict[str, Any]:
-        return {field.name: _plain(getattr(self, field.name)) for field in dataclasses.fields(self)}
+        return {field.name: _plain(getattr(self, field.name)) for field in _in_order(self)}
 
     def problems(self) -> list[str]:
         """One sentence for every field whose value breaks its rule, nested parts included."""

@@ -145,6 +145,21 @@ def test_several_parts_at_once():
     apart(net, labelled(16, masked=True))
 
 
+def test_the_middle_in_bfloat16():
+    """Products in bfloat16 on both ways: the same within its eight bits."""
+    net = network(Dense((8, 5)), code=Deterministic(3, "tanh"), penalties=(L1(0.1), Contractive(0.1)))
+    batch, devices, gradients = labelled(16, masked=False), Devices("cpu", "bfloat16"), []
+    for make in (AutogradStep, lambda whole, on: fastest(whole.network, whole, on)):
+        one = copy.deepcopy(net)
+        step = make(Objective(one), devices)
+        terms, loss = step.forward(batch, Context(torch.Generator().manual_seed(1)), len(batch))
+        step.backward(loss)
+        assert all(value.dtype == torch.float32 for value in terms.values())
+        gradients.append(torch.cat([value.grad.flatten() for value in one.parameters()]))
+    assert isinstance(step, ChainStep)
+    assert float((gradients[0] - gradients[1]).norm() / gradients[0].norm()) < 0.02
+
+
 def test_tables_pass_the_chain():
     event = Event((6,), (Column("a", "numeric", 0, 1), Column("b", "categorical", 1, 5)))
     net = Composition(Parts(Dense((8,)), Deterministic(3), Table()), event)

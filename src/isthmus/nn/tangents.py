@@ -163,12 +163,13 @@ def linearized(
 
 def _in_evaluation(encoder: nn.Module, x: Tensor) -> Tensor:
     """The encoder's output in evaluation mode: running statistics, no dropout, nothing updated."""
-    was_training = encoder.training
+    modes = [(module, module.training) for module in encoder.modules()]
     encoder.eval()
     try:
         h: Tensor = encoder(x)
     finally:
-        encoder.train(was_training)
+        for module, training in modes:
+            module.training = training
     return h.float() if h.dtype == torch.bfloat16 else h
 
 

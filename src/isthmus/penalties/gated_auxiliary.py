@@ -55,14 +55,13 @@ class GatedAuxiliary(Penalty):
 
     def __call__(self, forward: Forward, state: nn.Module | None) -> Tensor:
         gate = torch.relu(cast(Tensor, forward.encoded.h))
-        lengths = torch.linalg.vector_norm(reading_matrix(forward.network).detach(), dim=0)
-        activity = gate @ lengths.to(gate.dtype)
-        factor: Tensor | float = self.sparsity
-        if self.l0 is not None and state is not None:
-            factor = self.sparsity * state()
+        lengths: Tensor = torch.linalg.vector_norm(reading_matrix(forward.network).detach(), dim=0)
+        activity = self.sparsity * (gate @ lengths.to(gate.dtype))
+        if isinstance(state, Multiplier):
+            activity = state() * activity
             if forward.context.generator is not None and len(gate):
-                state.update(excess(active_units([gate]), self.l0), forward.context.progress)  # type: ignore[operator]
-        return _through_frozen(forward, gate) + factor * activity
+                state.update(excess(active_units([gate]), cast(float, self.l0)), forward.context.progress)
+        return _through_frozen(forward, gate) + activity
 
 
 def _through_frozen(forward: Forward, z: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -69,23 +69,28 @@ class L1(Penalty):
             raise ParameterError(
                 "L1(on='hidden') needs an encoder with hidden layers: add some or use on='code'."
             )
-        if self.scaled:
-            lengths = torch.linalg.vector_norm(reading_matrix(forward.network), dim=0)
-            values = forward.z.abs() @ lengths.to(forward.z.dtype)
-        else:
-            sums = [_absolute_sum(layer) for layer in layers]
-            values = sums[0] if len(sums) == 1 else torch.stack(sums).sum(0)
-        if self.l0 is None or state is None:
+        values = _scaled_sum(forward) if self.scaled else _absolute_sum(layers)
+        if not isinstance(state, Multiplier):
             return values
-        values = state() * values
+        weighted: Tensor = state() * values
         if forward.context.generator is not None and len(values):
-            state.update(excess(active_units(layers), self.l0), forward.context.progress)  # type: ignore[operator]
-        return values
+            state.update(excess(active_units(layers), cast(float, self.l0)), forward.context.progress)
+        return weighted
 
 
-def _absolute_sum(layer: Tensor) -> Tensor:
-    wide = torch.promote_types(layer.dtype, torch.float32)
-    return torch.linalg.vector_norm(layer.flatten(1), ord=1, dim=1, dtype=wide)
+def _scaled_sum(forward: Forward) -> Tensor:
+    lengths: Tensor = torch.linalg.vector_norm(reading_matrix(forward.network), dim=0)
+    return forward.z.abs() @ lengths.to(forward.z.dtype)
+
+
+def _absolute_sum(layers: Sequence[Tensor]) -> Tensor:
+    sums: list[Tensor] = [
+        torch.linalg.vector_norm(
+            layer.flatten(1), ord=1, dim=1, dtype=torch.promote_types(layer.dtype, torch.float32)
+        )
+        for layer in layers
+    ]
+    return sums[0] if len(sums) == 1 else torch.stack(sums).sum(0)
 
 
 @torch.no_grad()

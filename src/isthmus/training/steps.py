@@ -222,20 +222,28 @@ class _Gradients:
         self, ends: Sequence[tuple[Tensor, Tensor | None]], leaves: Sequence[Tensor], *, again: bool = False
     ) -> None:
         """Walk from ``ends``, each with the gradient by it (None for 1), to leaves; ``again`` keeps the graph."""
-        ends = [end for end in ends if end[0].requires_grad]
-        if not ends:
+        walked = []
+        for end, start in ends:
+            if start is not None and any(end is leaf for leaf in leaves):
+                self._sum(end, start)  # a code that is the encoder's output: there is nothing between
+            elif end.requires_grad:
+                walked.append((end, start))
+        if not walked:
             return
         found = torch.autograd.grad(
-            [end for end, _ in ends],
+            [end for end, _ in walked],
             leaves,
-            [start for _, start in ends],
+            [start for _, start in walked],
             retain_graph=again,
             allow_unused=True,
         )
         for leaf, value in zip(leaves, found, strict=True):
             if value is not None:
-                before = self._found.get(id(leaf))
-                self._found[id(leaf)] = value if before is None else before + value
+                self._sum(leaf, value)
+
+    def _sum(self, leaf: Tensor, value: Tensor) -> None:
+        before = self._found.get(id(leaf))
+        self._found[id(leaf)] = value if before is None else before + value
 
     def of(self, leaf: Tensor) -> Tensor | None:
         """The gradient by a leaf, None where there is none."""
