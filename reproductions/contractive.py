@@ -35,13 +35,14 @@ if TYPE_CHECKING:
 UNITS = 1000
 TRAIN, VALIDATION = 10_000, 2_000
 #: Weights of the classifier's squared coefficients, beside its mean loss.
-RIDGES = (3e-4, 1e-3, 3e-3, 1e-2)
+RIDGES = (1e-4, 3e-4, 1e-3)
 FINE_TUNING_EPOCHS = 10
 
 ANCHOR = """Test error in % after fine-tuning, and mean norm of the Jacobian times 10^-4, on MNIST (table 1 of the
 ICML paper, from memory): CAE 1.14 and 0.73, DAE-g 1.18 and 0.86, RBM-binary 1.30 and 2.50, DAE-b 1.57 and 7.87,
-AE + weight decay 1.68 and 5.00, AE 1.78 and 17.5. CAE+H (ECML paper): 1.2. Levels depend on the unit of the norm,
-which the paper leaves open: ratios and ranks count, AE / CAE about 24."""
+AE + weight decay 1.68 and 5.00, AE 1.78 and 17.5. CAE+H (ECML paper): 1.2. AE / CAE is 24.
+The sizes are those of mean squared entries of the Jacobian (784,000 of them); norms that small would be codes that do not
+move. So the ratio is one of squares, and 4.9 between norms."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +56,11 @@ class Kind:
 
 KINDS = (
     Kind("AE", (0.0,), lambda strength: {}),
-    Kind("AE + weight decay", (1e-3, 3e-3, 1e-2, 3e-2), lambda weight: {"penalties": (WeightDecay(weight),)}),
-    Kind("DAE-b", (0.1, 0.25, 0.4), lambda rate: {"corruption": Masking(rate)}),
-    Kind("DAE-g", (0.15, 0.3, 0.5), lambda std: {"corruption": GaussianNoise(std)}),
-    Kind("CAE", (0.03, 0.1, 0.3, 1.0), lambda weight: {"penalties": (Contractive(weight),)}),
-    Kind("CAE+H", (0.03, 0.1, 0.3), lambda weight: {"penalties": (ContractiveHessian(weight, std=0.1),)}),
+    Kind("AE + weight decay", (1e-3, 3e-3, 1e-2), lambda weight: {"penalties": (WeightDecay(weight),)}),
+    Kind("DAE-b", (0.1, 0.25, 0.5), lambda rate: {"corruption": Masking(rate)}),
+    Kind("DAE-g", (0.3, 0.5, 0.7), lambda std: {"corruption": GaussianNoise(std)}),
+    Kind("CAE", (0.3, 1.0, 3.0), lambda weight: {"penalties": (Contractive(weight),)}),
+    Kind("CAE+H", (0.3, 1.0), lambda weight: {"penalties": (ContractiveHessian(weight, std=0.1),)}),
 )
 
 
@@ -88,7 +89,8 @@ def run(wish: Namespace) -> Reproduction:
     fitted, held_out = train.cut(0, len(train.y) - held), train.cut(len(train.y) - held, len(train.y))
     chosen, tried = {}, []
     for kind in KINDS:
-        found = [_tried(kind, strength, fitted, held_out, epochs) for strength in kind.grid]
+        grid = kind.grid[:2] if wish.quick else kind.grid
+        found = [_tried(kind, strength, fitted, held_out, epochs) for strength in grid]
         tried += found
         chosen[kind.name] = min(found, key=lambda one: one["error"])
     results = [
@@ -119,7 +121,7 @@ def _trained(kind: Kind, strength: float, data: Data, epochs: int, seed: int) ->
         training=Training(
             max_epochs=epochs,
             batch_size=100,
-            learning_rate=1e-3,
+            learning_rate=5e-3,
             initial_weights="xavier",
             precision="float32",
             device="cpu",
@@ -161,7 +163,7 @@ def _measured(
         "kind": kind.name,
         "seed": seed,
         "norm": float(norms.mean()),
-        "root_mean_square_norm": float(norms.square().mean().sqrt()),
+        "squared_norm": float(norms.square().mean()),
         "saturated": float(((codes < 0.05) | (codes > 0.95)).mean()),
         "error": classifier.error(codes, test.y),
         "fine_tuned": _fine_tuned(model, train, test, seed),
@@ -252,6 +254,7 @@ def _reproduction(
     names = [kind.name for kind in KINDS]
     of = {name: [one for one in results if one["kind"] == name] for name in names}
     norm = {name: mean(one["norm"] for one in of[name]) for name in names}
+    squared = {name: mean(one["squared_norm"] for one in of[name]) for name in names}
     error = {name: mean(one["error"] for one in of[name]) for name in names}
     rows = [
         [
@@ -259,6 +262,8 @@ def _reproduction(
             f"{chosen[name]['strength']:g}" if name != "AE" else "",
             _spread([one["norm"] for one in of[name]], 3),
             f"{norm['AE'] / norm[name]:.1f}",
+            _spread([1e4 * one["squared_norm"] / (784 * UNITS) for one in of[name]], 2),
+            f"{squared['AE'] / squared[name]:.1f}",
             _spread([100 * one["saturated"] for one in of[name]], 1),
             _spread([one["error"] for one in of[name]], 2),
             _spread([one["fine_tuned"] for one in of[name]], 2),
@@ -270,6 +275,8 @@ def _reproduction(
         "",
         "strength",
         "mean norm",
+        "AE / this",
+        "mean squared entry, 1e-4",
         "AE / this",
         "saturated, %",
         "error on codes, %",
@@ -294,6 +301,11 @@ def _reproduction(
             ", ".join(f"{value:.3f}" for value in order),
         ),
         Claim(
+            "mean squared norm: AE / CAE at least 10",
+            squared["AE"] >= 10 * squared["CAE"],
+            f"{squared['AE'] / squared['CAE']:.1f}",
+        ),
+        Claim(
             "mean norm: AE / CAE at least 10",
             norm["AE"] >= 10 * norm["CAE"],
             f"{norm['AE'] / norm['CAE']:.1f}",
@@ -313,13 +325,13 @@ def _reproduction(
     gap = (
         "10,000 training images in place of 50,000, a fixed small budget for all, Adam, and a linear classifier on the "
         "codes as the first measure; fine-tuning is short and its schedule was not tuned. Norms are of the derivative "
-        "of sigmoid units by pixels in [0, 1], not squared."
+        "of sigmoid units by pixels in [0, 1]."
     )
     setting = {
         "data": f"MNIST, pixels / 255: the first {TRAIN:,} training images; errors, norms and nats on the 10,000 test "
         "images",
         "network": f"784-{UNITS}-784, sigmoid units, tied matrices, cross-entropy",
-        "budget": f"{epochs} epochs of batches of 100, Adam 1e-3 with cosine decay, for every kind; "
+        "budget": f"{epochs} epochs of batches of 100, Adam 5e-3 with cosine decay, for every kind; "
         f"{FINE_TUNING_EPOCHS} epochs of fine-tuning",
         "choice": f"strength and classifier's ridge by the error on the last {VALIDATION:,} of the training images, "
         "trained on the others with seed 0; then trained anew on all",
