@@ -41,8 +41,8 @@ FINE_TUNING_EPOCHS = 10
 ANCHOR = """Test error in % after fine-tuning, and mean norm of the Jacobian times 10^-4, on MNIST (table 1 of the
 ICML paper, from memory): CAE 1.14 and 0.73, DAE-g 1.18 and 0.86, RBM-binary 1.30 and 2.50, DAE-b 1.57 and 7.87,
 AE + weight decay 1.68 and 5.00, AE 1.78 and 17.5. CAE+H (ECML paper): 1.2. AE / CAE is 24.
-The sizes are those of mean squared entries of the Jacobian (784,000 of them); norms that small would be codes that do not
-move. So the ratio is one of squares, and 4.9 between norms."""
+We read these sizes as mean squares of the 784,000 entries of the Jacobian, since norms that small would be of codes
+that hardly move; then 24 is a ratio of squares, and that of norms is 4.9."""
 
 
 @dataclass(frozen=True)

@@ -190,6 +190,8 @@ def _forget(optimizer: torch.optim.Optimizer, parameter: Tensor, places: Tensor,
             continue
         # The parameter itself, or one long tensor that it is a view of.
         start = parameter.storage_offset() - owner.storage_offset()
+        if not 0 <= start <= owner.numel() - parameter.numel():
+            continue  # a neighbour in the same storage
         for value in remembered.values():
             if isinstance(value, Tensor) and value.shape == owner.shape:
                 own = value.as_strided(parameter.shape, parameter.stride(), value.storage_offset() + start)
