@@ -19,7 +19,9 @@ def inline(writer, node):
 
 def block(writer, node):
     """A formula of its own."""
-    writer.body.append(f'<div class="math" style="overflow: auto hidden">{formula(node, display="block")}</div>')
+    writer.body.append(
+        f'<div class="math" style="overflow: auto hidden">{formula(node, display="block")}</div>'
+    )
     raise nodes.SkipNode
 
 

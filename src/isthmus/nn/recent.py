@@ -14,8 +14,8 @@ class Rows:
     """Rows with what is known of them.
 
     x : (n, features), unknown entries 0. known : same shape, True where an entry is known. labels : (n,) numbers, NaN
-    where there is none. filled : (n,) False for places of a memory that hold no row yet. masked : whether some entry may
-    be unknown.
+    where there is none. filled : (n,) False for places of a memory that hold no row yet. masked : whether some
+    entry may be unknown.
     """
 
     x: Tensor

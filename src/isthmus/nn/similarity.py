@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-#: Steps towards the temperature of each row. They meet the perplexity within a few per cent, except in clusters so much
-#: tighter than their distances that the kernel then covers the whole cluster.
+#: Steps towards the temperature of each row. They meet the perplexity within a few per cent, except in clusters so
+#: much tighter than their distances that the kernel then covers the whole cluster.
 NEWTON_STEPS = 6
 #: Where the row itself stands in units of the spread of its distances: so far away that its kernel is 0.
 FAR = 1e6
@@ -39,9 +39,9 @@ def product_changes(x: Tensor, others: Tensor) -> Tensor:
 def distances(inner: Tensor, squares: Tensor | None = None, known: Tensor | None = None) -> Tensor:
     """Squared distances of rows, or changes of them, (stack, rows, rows).
 
-    inner : (stack, rows, rows), inner products, or changes of them. squares, known : (stack, rows, features), where some entries
-    are unknown: the squares of the entries, or their changes, 0 where they are unknown, and True where they are known.
-    Then only entries known in both rows count, and the sum is scaled up to all of them.
+    inner : (stack, rows, rows), inner products, or changes of them. squares, known : (stack, rows, features), where
+    some entries are unknown: the squares of the entries, or their changes, 0 where they are unknown, and True where
+    they are known. Then only entries known in both rows count, and the sum is scaled up to all of them.
     """
     own = inner.diagonal(dim1=-2, dim2=-1)
     pairs = own[..., :, None] + own[..., None, :]
@@ -56,12 +56,13 @@ def distances(inner: Tensor, squares: Tensor | None = None, known: Tensor | None
 
 
 def heat(distances: Tensor, *, perplexity: float) -> tuple[Tensor, Tensor]:
-    """distances (stack, rows, rows), squared -> log p of a heat kernel, of that shape, and each row's coldness (stack, rows, 1).
+    """distances (stack, rows, rows), squared -> log p of a heat kernel, and each row's coldness (stack, rows, 1).
 
-    p_ij is exp(-coldness_i distance_ij), scaled to sum to 1 over the other rows j; p_ii is 0. The coldness, 1 / temperature,
-    is the one at which the perplexity of a row's p, exp of its entropy, is ``perplexity``, or half the number of rows where
-    that is less: so it follows the density around the row and the unit of the data. It is found by ``NEWTON_STEPS``
-    steps from what it would be if distances were normally distributed, without a look at the numbers.
+    p_ij is exp(-coldness_i distance_ij), scaled to sum to 1 over the other rows j; p_ii is 0. The coldness, 1 /
+    temperature, is the one at which the perplexity of a row's p, exp of its entropy, is ``perplexity``, or half the
+    number of rows where that is less: so it follows the density around the row and the unit of the data. It is
+    found by ``NEWTON_STEPS`` steps from what it would be if distances were normally distributed, without a look at
+    the numbers.
     """
     rows = distances.shape[-1]
     others = max(rows - 1, 1)

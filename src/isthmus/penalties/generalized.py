@@ -29,30 +29,33 @@ class Generalized(BalancedPenalty):
 
     Parameters
     ----------
-    weight : in [0, inf). With ``balance="auto"`` unitless: how hard the set pulls on a reconstruction, as a multiple of
-        how hard the row's own data do.
-    relation : ``neighbors``: the ``k`` nearest rows, weighted by a heat kernel whose temperature is fitted to each row's
-        neighbourhood so that half of them count. ``linear``: the k nearest rows with the weights that rebuild the row
-        best, some of them negative. ``labels``: all rows of the same label, equally; negative and NaN labels are none.
+    weight : in [0, inf). With ``balance="auto"`` unitless: how hard the set pulls on a reconstruction, as a
+        multiple of how hard the row's own data do.
+    relation : ``neighbors``: the ``k`` nearest rows, weighted by a heat kernel whose temperature is fitted to each
+        row's neighbourhood so that half of them count. ``linear``: the k nearest rows with the weights that rebuild
+        the row best, some of them negative. ``labels``: all rows of the same label, equally; negative and NaN
+        labels are none.
     k : neighbours a row; where there are fewer, all of them.
     memory : rows of earlier batches that are kept, with their labels, and searched besides the batch. Time grows with
-        batch x (batch + memory), never with the square of the data; a memory as long as an epoch may hold the row itself.
-    balance : ``auto`` multiplies by a factor with which set and data pull equally hard; ``fixed`` takes the weight as it is.
-        See :class:`isthmus.penalties.balanced.BalancedPenalty`.
+        batch x (batch + memory), never with the square of the data; a memory as long as an epoch may hold the row
+        itself.
+    balance : ``auto`` multiplies by a factor with which set and data pull equally hard; ``fixed`` takes the weight
+        as it is. See :class:`isthmus.penalties.balanced.BalancedPenalty`.
 
-    Added to the data's own loss this is the paper's sum with s_ii = 1 and ``weight`` s_ij beside it; the s_ij of a row sum
-    to 1. It is computed as the loss at the set's weighted mean, sum_j s_ij x_j: the same number for losses linear
-    in x (``bce``, categories), and for ``mse`` the same up to the spread of the set, which no reconstruction changes.
+    Added to the data's own loss this is the paper's sum with s_ii = 1 and ``weight`` s_ij beside it; the s_ij of a
+    row sum to 1. It is computed as the loss at the set's weighted mean, sum_j s_ij x_j: the same number for losses
+    linear in x (``bce``, categories), and for ``mse`` the same up to the spread of the set, which no reconstruction
+    changes.
 
-    Call: (batch,), 0 for a row without any related row. Entries unknown in a member of the set count as the row's own,
-    and entries unknown in the row itself do not count. In evaluation the memory is searched and not written.
+    Call: (batch,), 0 for a row without any related row. Entries unknown in a member of the set count as the row's
+    own, and entries unknown in the row itself do not count. In evaluation the memory is searched and not written.
     With several processes each searches among its own rows. Random: nothing. Gradient: to the reconstruction only.
     Raises: ParameterError when relation is ``labels`` and the batch has none.
-    References: Wang, Huang, Wang and Wang (2014), CVPR workshops, equation 2 and table 1, rows LE (``neighbors``), LLE
-    (``linear``) and LDA (``labels``). Deviations: the data's own loss is kept beside the set's; neighbours come from
-    batch and memory instead of all data, and from the input instead of the code; temperatures are fitted; ``linear``
-    takes Roweis and Saul's weights w themselves instead of w + w' - w'w, and keeps each entry of the mean within
-    the range of its neighbours; the row itself is not in its set of equal labels.
+    References: Wang, Huang, Wang and Wang (2014), CVPR workshops, equation 2 and table 1, rows LE (``neighbors``),
+    LLE (``linear``) and LDA (``labels``). Deviations: the data's own loss is kept beside the set's; neighbours come
+    from batch and memory instead of all data, and from the input instead of the code; temperatures are fitted;
+    ``linear`` takes Roweis and Saul's weights w themselves instead of w + w' - w'w, and keeps each entry of the
+    mean within the range of its neighbours; the row itself is not in its set of equal labels.
     """
 
     weight: Annotated[float, In("[0, inf)")] = 1.0

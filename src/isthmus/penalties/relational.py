@@ -30,26 +30,31 @@ class Relational(BalancedPenalty):
 
     Parameters
     ----------
-    weight : in [0, inf). With ``balance="auto"`` unitless: how hard the relations pull on a reconstruction, as a multiple of
-        how hard the row's own data do.
-    relation : ``neighbors``: which rows are near a row, as probabilities p_ij of a heat kernel over squared distances whose
-        temperature is fitted to each row's neighbourhood; its loss is the divergence sum_j p_ij log(p_ij / p'_ij), p' being
-        the same kernel over the reconstructions, in nats. ``product``, the paper's: inner products s_ij; ``centered``:
-        those of the rows less the mean of the batch; ``cosine``: those of the rows scaled to length 1; their loss is the
-        mean over j of (t(s_ij) - t(s'_ij))^2 / 2.
-    perplexity : in (1, inf), how many neighbours count, for ``neighbors``; at most half of the partners that are there.
-    threshold : the paper's rectifier, t(s) = s where s is at least the threshold, else 0, so that only relations between rows
-        that are alike remain. ``auto``: each row's own, the mean of its similarities to its partners. None: t(s) = s.
-    partners : rows that a row is compared with at most: the batch is cut into blocks of so many, so time and memory grow with
-        batch x partners. Batches are shuffled, so the partners are a random sample.
-    balance : ``auto`` multiplies by a factor with which relations and data pull equally hard; ``fixed`` takes the weight as it
-        is; then the paper's alpha is weight / (1 + weight). See :class:`isthmus.penalties.balanced.BalancedPenalty`.
+    weight : in [0, inf). With ``balance="auto"`` unitless: how hard the relations pull on a reconstruction, as a
+        multiple of how hard the row's own data do.
+    relation : ``neighbors``: which rows are near a row, as probabilities p_ij of a heat kernel over squared
+        distances whose temperature is fitted to each row's neighbourhood; its loss is the divergence sum_j p_ij
+        log(p_ij / p'_ij), p' being the same kernel over the reconstructions, in nats. ``product``, the paper's:
+        inner products s_ij; ``centered``: those of the rows less the mean of the batch; ``cosine``: those of the
+        rows scaled to length 1; their loss is the mean over j of (t(s_ij) - t(s'_ij))^2 / 2.
+    perplexity : in (1, inf), how many neighbours count, for ``neighbors``; at most half of the partners that are
+        there.
+    threshold : the paper's rectifier, t(s) = s where s is at least the threshold, else 0, so that only relations
+        between rows that are alike remain. ``auto``: each row's own, the mean of its similarities to its partners.
+        None: t(s) = s.
+    partners : rows that a row is compared with at most: the batch is cut into blocks of so many, so time and memory
+        grow with batch x partners. Batches are shuffled, so the partners are a random sample.
+    balance : ``auto`` multiplies by a factor with which relations and data pull equally hard; ``fixed`` takes the
+        weight as it is; then the paper's alpha is weight / (1 + weight). See
+        :class:`isthmus.penalties.balanced.BalancedPenalty`.
 
-    Call: (batch,), over the other rows of the row's block, so it does not grow with the batch; 0 for a row alone. Relations are
-    those of the clean data. Over entries known in both rows; distances are scaled up to all entries.
-    With several processes each compares its own rows. Random: nothing. Gradient: to the reconstructions; none where t is 0.
-    References: Meng, Catchpoole, Skillicorn and Kennedy (2017), arXiv:1802.03145, section III: their relation X X' and
-    rectifier are ``product`` with a threshold. The divergence: Hinton and Roweis (2003), NIPS 15, equations 1 to 4.
+    Call: (batch,), over the other rows of the row's block, so it does not grow with the batch; 0 for a row alone.
+    Relations are those of the clean data. Over entries known in both rows; distances are scaled up to all entries.
+    With several processes each compares its own rows. Random: nothing. Gradient: to the reconstructions; none where
+    t is 0.
+    References: Meng, Catchpoole, Skillicorn and Kennedy (2017), arXiv:1802.03145, section III: their relation X X'
+    and rectifier are ``product`` with a threshold. The divergence: Hinton and Roweis (2003), NIPS 15, equations 1
+    to 4.
     Deviations: ``neighbors`` is the default, since inner products are dominated by the length of the rows; means over
     the pairs of a block instead of sums over all, and no pair of a row with itself; the balance.
     """
@@ -125,6 +130,6 @@ class Relational(BalancedPenalty):
 
 
 def _stacks(n: int, size: int) -> list[tuple[int, int]]:
-    """How n rows are cut: (blocks, rows of each), whole blocks of ``size`` first, then what is left; one of none for none."""
+    """How n rows are cut: (blocks, rows of each), whole ones of ``size`` first, then the rest; one of none for none."""
     whole, left = divmod(n, size)
     return [cut for cut in ((whole, size), (1, left)) if cut[0] and cut[1]] or [(1, 0)]

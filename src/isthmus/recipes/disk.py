@@ -45,6 +45,8 @@ def disk(
         code=Deterministic(code_size),
         loss="mse",
         penalties=(WeightDecay(regularization, on="encoder"),) if regularization else (),
-        training=Training(max_epochs=epochs, batch_size=64, optimizer=Adam(), learning_rate=0.01, schedule=Constant()),
+        training=Training(
+            max_epochs=epochs, batch_size=64, optimizer=Adam(), learning_rate=0.01, schedule=Constant()
+        ),
         random_state=random_state,
     )

@@ -27,14 +27,15 @@ def vae(
     ----------
     code_size : numbers of the code. hidden : nodes of each hidden layer of the encoder, first layer first.
     activation : after every hidden layer.
-    loss : a loss part or its name. ``bce`` is the paper's for data in [0, 1]. ``mse`` is a decoder of unit variance, for
-        standardised columns: data that vary less than that leave the code nothing to say.
+    loss : a loss part or its name. ``bce`` is the paper's for data in [0, 1]. ``mse`` is a decoder of unit
+        variance, for standardised columns: data that vary less than that leave the code nothing to say.
     random_state : int, numpy RandomState or None.
 
-    The objective is the paper's bound with one sample a row, its weight 1: nats of reconstruction plus nats of divergence.
+    The objective is the paper's bound with one sample a row, its weight 1: nats of reconstruction plus nats of
+    divergence.
 
-    Deviations: Adam instead of Adagrad, no weight decay; grey values in [0, 1] are read as probabilities; with ``mse`` the
-    decoder's variance is fixed at 1 instead of learned.
+    Deviations: Adam instead of Adagrad, no weight decay; grey values in [0, 1] are read as probabilities; with
+    ``mse`` the decoder's variance is fixed at 1 instead of learned.
     """
     return Autoencoder(
         Dense(hidden=hidden, activation=activation),  # type: ignore[arg-type]
