@@ -31,11 +31,11 @@ class Redundancy(Penalty):
     ----------
     weight : in [0, inf), nats per unit of the measure.
     split : how many units the first part has; None halves the code (the first part is the smaller one).
-    measure : ``cca``: minus half the sum of log(1 - r^2) over the canonical correlations r of the two parts, which for
-        normal codes is their mutual information in nats; no linear map of a part changes it. ``cross_correlation``:
-        half the sum of squared correlations between units of the two parts. ``cross_covariance``: the same of
-        covariances, as published; smaller codes make it smaller. ``hsic``: dependence of any form, by Gaussian
-        kernels as wide as the median distance, normalised to [0, 1].
+    measure : ``cross_covariance``: half the sum of squared covariances between units of the two parts, as published;
+        smaller codes make it smaller. ``cross_correlation``: the same of correlations. ``cca``: minus half the sum of
+        log(1 - r^2) over the canonical correlations r of the parts, which for normal codes is their mutual information
+        in nats; no linear map of a part changes it. ``hsic``: dependence of any form, by Gaussian kernels as wide as
+        the median distance, normalised to [0, 1].
     gives_way : the part that the gradient moves: ``both``, ``first`` or ``second``.
 
     Call: (batch,), each row the value of the whole batch; 0 for fewer than two rows. A batch should have several times
@@ -52,7 +52,7 @@ class Redundancy(Penalty):
 
     weight: Annotated[float, In("[0, inf)")] = 1.0
     split: Annotated[int, In("[1, inf)")] | None = None
-    measure: Literal["cca", "cross_correlation", "cross_covariance", "hsic"] = "cca"
+    measure: Literal["cross_covariance", "cross_correlation", "cca", "hsic"] = "cross_covariance"
     gives_way: Literal["both", "first", "second"] = "both"
 
     @property

@@ -27,8 +27,10 @@ def disk(
     epochs: int = 625,
     random_state: Any = None,
 ) -> Autoencoder:
-    """A small convolutional autoencoder down to a scalar, with weight decay on the encoder only, so that it bridges
-    radii that are missing from the training data; for images of 63 x 63 pixels, see :func:`isthmus.data.disks.disks`.
+    """A small convolutional autoencoder of disks, down to one number, with weight decay on the encoder only.
+
+    The decay lets it bridge radii that are missing from the training data. For images of 63 x 63 pixels such as
+    :func:`isthmus.data.disks.disks` makes.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def separate_classifier(
     classifier_size: int | None = None,
     weight: float = 1.0,
     redundancy: float = 0.0,
-    measure: str = "cca",
+    measure: str = "cross_covariance",
     activation: str = "relu",
     loss: Loss | str = "auto",
     random_state: Any = None,
@@ -41,7 +41,8 @@ def separate_classifier(
     Parameters
     ----------
     code_size : numbers of the whole code. hidden : nodes of each hidden layer of either encoder, first layer first.
-    classifier_size : units of the classifier's part; None takes half, rounded down.
+    classifier_size : units of the classifier's part; None takes half, rounded down. As many as there are classes are
+        enough, and leave it little room for what varies within a class.
     weight : per nat of cross-entropy. redundancy : weight of the dependence between the two parts, 0 for none.
     measure : of that dependence, see :class:`isthmus.penalties.Redundancy`; the autoencoder's part gives way.
     activation : after every hidden layer. loss : a loss part or its name; ``auto`` fits the data's kind.
