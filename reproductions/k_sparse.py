@@ -1,4 +1,4 @@
-"""Makhzani and Frey (2013): a linear classifier on k-sparse codes; and an over-complete dictionary without dead units."""
+"""Makhzani and Frey (2013): a linear classifier on k-sparse codes; and a wide dictionary without dead units."""
 
 from __future__ import annotations
 
@@ -301,14 +301,16 @@ def _reproduction(
         claims=claims,
         gap=_gap(classified, budget),
         setting={
-            "data": f"MNIST, pixels / 255: {rows:,} training images, {'1,000' if wish.quick else '10,000'} test images",
-            "split": f"codes, strengths and numbers kept chosen on the last {min(HELD_OUT, rows // 5):,} training images "
-            f"by a classifier of the others (seed {seeds[0]}), then the classifier is fitted on all; autoencoders see "
-            "all training images without labels; test images are read once at the end",
-            "k-sparse": f"recipe k_sparse({budget.units}, k={budget.k}), {budget.epochs} epochs, otherwise as it stands; "
-            f"{chosen['alpha']} k kept while encoding, C = {chosen['C']}",
-            "dictionaries": f"one linear layer each way, k = L0 = {budget.active}, {budget.passes} epochs, batch 1024, "
-            f"Adam 1e-3; remedies: Transposed and AuxiliaryK; dead: never active in the training images; seed {seeds[0]}",
+            "data": f"MNIST, pixels / 255: {rows:,} training images, "
+            f"{'1,000' if wish.quick else '10,000'} test images",
+            "split": f"strength and numbers kept chosen on the last {min(HELD_OUT, rows // 5):,} training images "
+            f"by a classifier of the others (seed {seeds[0]}), then the classifier is fitted on all; autoencoders "
+            "see all training images without labels; test images are read once at the end",
+            "k-sparse": f"recipe k_sparse({budget.units}, k={budget.k}), {budget.epochs} epochs, otherwise as it "
+            f"stands; {chosen['alpha']} k kept while encoding, C = {chosen['C']}",
+            "dictionaries": f"one linear layer each way, k = L0 = {budget.active}, {budget.passes} epochs, batch "
+            "1024, Adam 1e-3; remedies: Transposed and AuxiliaryK; dead: never active in the training images; "
+            f"seed {seeds[0]}",
             "seeds": ", ".join(map(str, seeds)),
             "threads": wish.threads,
         },

@@ -27,8 +27,8 @@ LARGEST_TURN = 60.0
 CODE_SIZE, CLASSIFIER_SIZE, HIDDEN, EPOCHS, BATCH = 32, 10, (512, 256), 30, 256
 NEAREST = 10
 WEIGHTS = {
-    "siamese": (1.0, 10.0, 100.0),
-    "classifying": (1.0, 10.0, 100.0),
+    "siamese": (10.0, 100.0, 1000.0),
+    "classifying": (10.0, 100.0, 1000.0),
     "redundancy": (0.1, 0.3, 1.0),
 }
 MEASURES = ("graded", "angle", "class")

@@ -12,7 +12,7 @@ from isthmus.errors import ParameterError
 from isthmus.losses.binary_cross_entropy import BinaryCrossEntropy
 from isthmus.nn.balance import INTERVAL, GradientBalance
 from isthmus.nn.neighbors import heat_weights, linear_weights, squared_distances
-from isthmus.nn.similarity import distances, divergence, heat, product_changes, products
+from isthmus.nn.similarity import distance_changes, distances, divergence, heat, product_changes
 from isthmus.objective import Objective, total
 from isthmus.penalties.generalized import Generalized
 from isthmus.penalties.relational import Relational
@@ -46,15 +46,28 @@ def test_changes_of_products_and_their_gradient():
     torch.testing.assert_close(found, wanted)
 
 
+def test_changes_of_distances_and_their_gradient():
+    x, others = uniform(2, 7, 5, seed=1), uniform(2, 7, 5, seed=2).requires_grad_()
+    expected = torch.cdist(others, others).square() - torch.cdist(x, x).square()
+    torch.testing.assert_close(distance_changes(x, others), expected)
+    weights = uniform(2, 7, 7, seed=3)
+    (found,) = torch.autograd.grad((distance_changes(x, others) * weights).sum(), others)
+    (wanted,) = torch.autograd.grad((expected * weights).sum(), others)
+    torch.testing.assert_close(found, wanted)
+
+
 def test_distances_over_entries_known_in_both_rows():
     x, known = uniform(1, 4, 6), uniform(1, 4, 6, seed=1) < 0.7
     x = x * known
-    found = distances(products(x), x.square(), known)
+    found = distances(x, known)
     for i in range(4):
         for j in range(4):
             both = known[0, i] & known[0, j]
             expected = (x[0, i] - x[0, j])[both].square().sum() * 6 / both.sum().clamp(min=1)
             torch.testing.assert_close(found[0, i, j], expected)
+    others = uniform(1, 4, 6, seed=2) * known
+    changes = distance_changes(x, others, known)
+    torch.testing.assert_close(changes, distances(others, known) - found)
 
 
 @pytest.mark.parametrize("scale", [1e-4, 1.0, 1e4])
@@ -83,12 +96,15 @@ def test_equal_distances_have_no_temperature():
 
 
 def test_divergence_is_its_formula():
-    log_p, energies = uniform(3, 6).log_softmax(1), uniform(3, 6, seed=1).requires_grad_()
-    q = torch.softmax(log_p - energies, dim=1)
+    log_p, changes = uniform(3, 6).log_softmax(1), uniform(3, 6, seed=1).requires_grad_()
+    coldness = uniform(3, 1, seed=2)
+    q = torch.softmax(log_p - coldness * changes, dim=1)
     expected = F.kl_div(q.log(), log_p, log_target=True, reduction="none").sum(1)
-    torch.testing.assert_close(divergence(log_p, energies), expected)
-    (gradient,) = torch.autograd.grad(divergence(log_p, energies).sum(), energies)
-    torch.testing.assert_close(gradient, log_p.exp() - q)
+    torch.testing.assert_close(divergence(log_p, changes, coldness), expected)
+    weights = uniform(3, seed=3)
+    (found,) = torch.autograd.grad((divergence(log_p, changes, coldness) * weights).sum(), changes)
+    (wanted,) = torch.autograd.grad((expected * weights).sum(), changes)
+    torch.testing.assert_close(found, wanted)
 
 
 # ---------------------------------------------------------------- relational

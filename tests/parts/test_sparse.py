@@ -439,8 +439,10 @@ def test_dead_units_explain_the_residual_by_hand():
     net = with_dead_units(AuxiliaryK(1.0, k=2, after=100))
     x = rows(5)
     value = Objective(net)(Batch(x), noisy())["auxiliary_k"]
-    dead = torch.relu(net.encoder(x))[:, [1, 4, 6]]
-    dead = torch.where(dead >= dead.sort(1).values[:, 1:2], dead, 0.0)
+    h = net.encoder(x)[:, [1, 4, 6]]
+    largest = h >= h.sort(1).values[:, 1:2]
+    # The two largest, rectified; the gradient passes the rectifier.
+    dead = torch.where(largest, h + (torch.relu(h) - h).detach(), 0.0)
     residual = x - net.decode(net.encode(x, noisy()).z).detach()
     matrix = net.decoder.blocks[0].weight[:, [1, 4, 6]]
     expected = 0.5 * (residual - dead @ matrix.t()).square().sum(1)
@@ -473,6 +475,15 @@ def test_dead_units_of_a_deep_decoder_learn_too():
     gradients = torch.autograd.grad(value.sum(), list(net.parameters()), allow_unused=True)
     assert all(torch.isfinite(one).all() for one in gradients if one is not None)
     assert gradients[0] is not None and gradients[0].any()
+
+
+def test_units_that_are_shut_in_every_row_get_a_gradient():
+    net = with_dead_units(AuxiliaryK(1.0, after=100))
+    with torch.no_grad():
+        net.encoder.blocks[0].bias[[1, 4, 6]] = -100.0
+    value = Objective(net)(Batch(rows(5)), noisy())["auxiliary_k"]
+    (gradient,) = torch.autograd.grad(value.sum(), net.encoder.blocks[0].bias)
+    assert gradient[[1, 4, 6]].any() and not gradient[[0, 2, 3, 5, 7]].any()
 
 
 def test_units_are_dead_after_the_rows_that_were_said():

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 #: Steps between two measurements, and the memory of the running means from one measurement to the next.
-INTERVAL = 8
+INTERVAL = 16
 MEMORY = 0.9
 
 

@@ -36,23 +36,37 @@ def product_changes(x: Tensor, others: Tensor) -> Tensor:
     return cast(Tensor, _ProductChanges.apply(x, others, _precision(x)))  # type: ignore[no-untyped-call]
 
 
-def distances(inner: Tensor, squares: Tensor | None = None, known: Tensor | None = None) -> Tensor:
-    """Squared distances of rows, or changes of them, (stack, rows, rows).
+def distances(x: Tensor, known: Tensor | None = None) -> Tensor:
+    """x (stack, rows, features) -> (stack, rows, rows) squared Euclidean distances.
 
-    inner : (stack, rows, rows), inner products, or changes of them. squares, known : (stack, rows, features), where
-    some entries are unknown: the squares of the entries, or their changes, 0 where they are unknown, and True where
-    they are known. Then only entries known in both rows count, and the sum is scaled up to all of them.
+    known : of the same shape, True where an entry is known; unknown entries are 0. Then only entries known in both rows
+    count, and the sum is scaled up to all of them.
     """
-    own = inner.diagonal(dim1=-2, dim2=-1)
-    pairs = own[..., :, None] + own[..., None, :]
-    if known is None or squares is None:
-        return torch.add(pairs, inner, alpha=-2.0)
-    # What each row has where the other's entries are unknown is taken off, so all known means nothing taken off.
-    with torch.autocast(inner.device.type, enabled=False):
-        unknown, here = (~known).to(squares.dtype), known.to(squares.dtype)
-        alone = squares @ unknown.mT
+    apart = _from_products(products(x)).clamp_(min=0)
+    return apart if known is None else _over_known(apart, x.square(), known)
+
+
+def distance_changes(x: Tensor, others: Tensor, known: Tensor | None = None) -> Tensor:
+    """x, others (stack, rows, features) -> (stack, rows, rows) distances of the others less those of x.
+
+    Gradient to the others. known : see :func:`distances`.
+    """
+    changes = cast(Tensor, _DistanceChanges.apply(x, others, _precision(x)))  # type: ignore[no-untyped-call]
+    return changes if known is None else _over_known(changes, others.square() - x.square(), known)
+
+
+def _over_known(apart: Tensor, squares: Tensor, known: Tensor) -> Tensor:
+    """Distances, or changes, with what each row has where the other's entries are unknown taken off, scaled up."""
+    with torch.autocast(apart.device.type, enabled=False):
+        alone = squares @ (~known).to(squares.dtype).mT
+        here = known.to(squares.dtype)
         shared = (here @ here.mT).clamp(min=1)
-    return torch.add(pairs - alone - alone.mT, inner, alpha=-2.0) * (known.shape[-1] / shared)
+    return (apart - alone - alone.mT) * (known.shape[-1] / shared)
+
+
+def _from_products(inner: Tensor) -> Tensor:
+    own = inner.diagonal(dim1=-2, dim2=-1)
+    return torch.add(own[..., :, None] + own[..., None, :], inner, alpha=-2.0)
 
 
 def heat(distances: Tensor, *, perplexity: float) -> tuple[Tensor, Tensor]:
@@ -97,12 +111,13 @@ def _newton(away: Tensor, cold: Tensor, goal: float) -> Tensor:
     return ((entropy - goal) / slope.clamp(min=1e-6)).clamp(-1.0, 1.0)
 
 
-def divergence(log_p: Tensor, energies: Tensor) -> Tensor:
-    """log_p, energies (..., n) -> (...) KL(p || q) in nats with q_j = p_j exp(-energy_j), scaled to sum to 1.
+def divergence(log_p: Tensor, changes: Tensor, coldness: Tensor) -> Tensor:
+    """log_p, changes (..., n), coldness (..., 1) -> (...) KL(p || q) in nats.
 
-    Gradient to the energies: p - q.
+    q_j is p_j exp(-coldness change_j), scaled to sum to 1: what p becomes when the distances change. Gradient to the
+    changes: coldness (p - q).
     """
-    return cast(Tensor, _Divergence.apply(log_p, energies))  # type: ignore[no-untyped-call]
+    return cast(Tensor, _Divergence.apply(log_p, changes, coldness))  # type: ignore[no-untyped-call]
 
 
 def _precision(x: Tensor) -> torch.dtype:
@@ -110,15 +125,20 @@ def _precision(x: Tensor) -> torch.dtype:
     return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
 
 
+def _changes(ctx: Any, x: Tensor, others: Tensor, precision: torch.dtype) -> Tensor:
+    """Changes of inner products; keeps the others for the way back."""
+    change = others - x
+    half = (change.to(precision) @ torch.add(x, change, alpha=0.5).to(precision).mT).to(x.dtype)
+    ctx.save_for_backward(others.to(precision))
+    return half + half.mT
+
+
 class _ProductChanges(torch.autograd.Function):
     """See :func:`product_changes`."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor, others: Tensor, precision: torch.dtype) -> Tensor:
-        change = others - x
-        half = (change.to(precision) @ torch.add(x, change, alpha=0.5).to(precision).mT).to(x.dtype)
-        ctx.save_for_backward(others.to(precision))
-        return half + half.mT
+        return _changes(ctx, x, others, precision)
 
     @staticmethod
     @once_differentiable
@@ -128,19 +148,36 @@ class _ProductChanges(torch.autograd.Function):
         return None, (both @ others).to(gradient.dtype), None
 
 
+class _DistanceChanges(torch.autograd.Function):
+    """See :func:`distance_changes`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, others: Tensor, precision: torch.dtype) -> Tensor:
+        return _from_products(_changes(ctx, x, others, precision))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
+        (others,) = ctx.saved_tensors
+        # Of row i: sum_j 2 (g_ij + g_ji) (x_i - x_j), as one product of matrices.
+        both = torch.add(gradient, gradient.mT).mul_(-2.0)
+        both.diagonal(dim1=-2, dim2=-1).sub_(both.sum(-1))
+        return None, (both.to(others.dtype) @ others).to(gradient.dtype), None
+
+
 class _Divergence(torch.autograd.Function):
     """See :func:`divergence`."""
 
     @staticmethod
-    def forward(ctx: Any, log_p: Tensor, energies: Tensor) -> Tensor:
-        log_q = torch.log_softmax(log_p - energies, dim=-1)
+    def forward(ctx: Any, log_p: Tensor, changes: Tensor, coldness: Tensor) -> Tensor:
+        log_q = torch.log_softmax(torch.addcmul(log_p, changes, coldness, value=-1.0), dim=-1)
         p = log_p.exp()
         nats = (p * (log_p - log_q)).sum(-1)
-        ctx.save_for_backward(p.sub_(log_q.exp_()))
+        ctx.save_for_backward(p.sub_(log_q.exp_()), coldness)
         return nats
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor]:
-        (difference,) = ctx.saved_tensors
-        return None, difference * gradient[..., None]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor, None]:
+        difference, coldness = ctx.saved_tensors
+        return None, difference * (coldness * gradient[..., None]), None

@@ -10,13 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from isthmus.nn.similarity import (
-    distances,
-    divergence,
-    heat,
-    product_changes,
-    products,
-)
+from isthmus.nn.similarity import distance_changes, distances, divergence, heat, product_changes, products
 from isthmus.penalties.balanced import BalancedPenalty
 from isthmus.spec import In
 
@@ -63,7 +57,7 @@ class Relational(BalancedPenalty):
     relation: Literal["neighbors", "product", "centered", "cosine"] = "neighbors"
     perplexity: Annotated[float, In("(1, inf)")] = 15.0
     threshold: float | Literal["auto"] | None = None
-    partners: Annotated[int, In("[2, inf)")] = 256
+    partners: Annotated[int, In("[2, inf)")] = 128
 
     def conflicts(self) -> Iterator[str]:
         if self.threshold is not None and self.relation == "neighbors":
@@ -73,14 +67,9 @@ class Relational(BalancedPenalty):
         network: Any = forward.network
         x, others = forward.x.flatten(1), network.mean(forward.output).flatten(1)
         known = None if forward.mask is None else forward.mask.flatten(1)
-        found, start = [], 0
-        for count, rows in _stacks(len(x), self.partners):
-            stacked = [
-                value if value is None else value[start : start + count * rows].unflatten(0, (count, rows))
-                for value in (x, others, known)
-            ]
-            found.append(self._loss(*stacked).flatten())  # type: ignore[arg-type]
-            start += count * rows
+        masks = [None, None] if known is None else _stacked(known, self.partners)
+        stacks = zip(_stacked(x, self.partners), _stacked(others, self.partners), masks, strict=False)
+        found = [self._loss(*stack).flatten() for stack in stacks]
         values = found[0] if len(found) == 1 else torch.cat(found)
 
         def pull() -> Tensor:
@@ -89,7 +78,7 @@ class Relational(BalancedPenalty):
         return self.balanced(values, forward, state, pull)
 
     def _loss(self, x: Tensor, others: Tensor, known: Tensor | None) -> Tensor:
-        """(stack, rows) for x, others, known (stack, rows, features)."""
+        """x, others, known (stack, rows, features) -> (stack, rows)."""
         if self.relation != "product":
             # Where the origin is does not matter to distances, but they have more digits near it.
             rows = x.shape[1] if known is None else known.sum(1, keepdim=True)
@@ -105,12 +94,8 @@ class Relational(BalancedPenalty):
 
     def _divergence(self, x: Tensor, others: Tensor, known: Tensor | None) -> Tensor:
         with torch.no_grad():
-            squares = None if known is None else x.square()
-            apart = distances(products(x), squares, known).clamp(min=0)
-            log_p, coldness = heat(apart, perplexity=self.perplexity)
-        more = None if squares is None else others.square() - squares
-        changes = distances(product_changes(x, others), more, known)
-        return divergence(log_p, coldness * changes)
+            log_p, coldness = heat(distances(x, known), perplexity=self.perplexity)
+        return divergence(log_p, distance_changes(x, others, known), coldness)
 
     def _squared_error(self, x: Tensor, others: Tensor) -> Tensor:
         changes = product_changes(x, others)
@@ -129,7 +114,9 @@ class Relational(BalancedPenalty):
         return 0.5 * changes.masked_fill(itself, 0.0).square().sum(-1) / partners
 
 
-def _stacks(n: int, size: int) -> list[tuple[int, int]]:
-    """How n rows are cut: (blocks, rows of each), whole ones of ``size`` first, then the rest; one of none for none."""
-    whole, left = divmod(n, size)
-    return [cut for cut in ((whole, size), (1, left)) if cut[0] and cut[1]] or [(1, 0)]
+def _stacked(x: Tensor, size: int) -> list[Tensor]:
+    """x (n, features) -> (stack, size, features), and what is left of the rows (1, rows, features) where some are."""
+    left = len(x) % size if len(x) > size else len(x)
+    if left in (0, len(x)):  # nothing to cut, so no gradient to put together again
+        return [x.view(-1, left or size, x.shape[1]) if len(x) else x[None]]
+    return [x[:-left].view(-1, size, x.shape[1]), x[-left:][None]]
