@@ -118,5 +118,5 @@ def _stacked(x: Tensor, size: int) -> list[Tensor]:
     """x (n, features) -> (stack, size, features), and what is left of the rows (1, rows, features) where some are."""
     left = len(x) % size if len(x) > size else len(x)
     if left in (0, len(x)):  # nothing to cut, so no gradient to put together again
-        return [x.view(-1, left or size, x.shape[1]) if len(x) else x[None]]
+        return [x.view(-1, left if left else size, x.shape[1]) if len(x) else x[None]]
     return [x[:-left].view(-1, size, x.shape[1]), x[-left:][None]]
