@@ -61,7 +61,9 @@ def test_redundancy_between_the_parts_is_removed(digits):
     X, y = digits
     found = {}
     for weight in (0.0, 1.0):
-        model = recipes.separate_classifier(14, (64,), classifier_size=10, redundancy=weight, random_state=0)
+        model = recipes.separate_classifier(
+            14, (64,), classifier_size=10, redundancy=weight, measure="cca", random_state=0
+        )
         model.set_params(training__max_epochs=40, training__batch_size=128).fit(X[TRAIN], y[TRAIN])
         codes = [np.split(model.transform(X[rows]), [10], axis=1) for rows in (TRAIN, TEST)]
         accuracy = (predict(model, X[TEST]) == y[TEST]).mean()
