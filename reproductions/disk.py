@@ -159,10 +159,10 @@ def _choices(scores: dict[float, Numbers], chosen: float) -> str:
 
 
 GAP = (
-    "The paper's text was not at hand; network and data follow what is known to us of its code. Ours differs in a scale "
-    "and an offset on either side of the code, a leak of .01 in the rectifiers, half the summed squared error as the "
-    "loss (so weights are not comparable), and 100 shifted disks an image. The weight is chosen on rehearsed holes only, "
-    "but the grid was narrowed with the hole in view, in trials of one seed and 3,000 steps: weight 0 gave a ratio of "
-    "9.7, weight 1 one of 1.95 (3.1 with a cosine schedule), weight 30 (cosine) one of 1.6 with five times the error "
-    "outside the hole. The mean of few seeds is no interval."
+    "The paper's text was not at hand; network and data follow what is known to us of its code. Ours differs in a "
+    "scale and an offset on either side of the code, a leak of .01 in the rectifiers, half the summed squared error "
+    "as the loss (so weights are not comparable), and 100 shifted disks an image. The weight is chosen on rehearsed "
+    "holes only, but the grid was narrowed with the hole in view, in trials of one seed and 3,000 steps: weight 0 "
+    "gave a ratio of 9.7, weight 1 one of 1.95 (3.1 with a cosine schedule), weight 30 (cosine) one of 1.6 with five "
+    "times the error outside the hole. The mean of few seeds is no interval."
 )
