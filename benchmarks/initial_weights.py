@@ -56,17 +56,17 @@ NETWORKS = (
     Network(
         "784-1000-500-250-30, elu",
         _hinton2006,
-        "the recipe hinton2006 as it comes: exponential linear units, sigmoid output, squared error, Muon",
+        "The recipe hinton2006 as it comes: exponential linear units, sigmoid output, squared error, Muon",
     ),
     Network(
         "784-1000-500-250-30, sigmoid",
         lambda: _logistic((1000, 500, 250), 30),
-        "the same widths with the logistic units of 2006: cross-entropy, Adam 2e-3, batch 256, cosine",
+        "The same widths with the logistic units of 2006: cross-entropy, Adam 2e-3, batch 256, cosine",
     ),
     Network(
         "784-400-200-100-50-25-6, sigmoid",
         lambda: _logistic((400, 200, 100, 50, 25), 6),
-        "the deeper and narrower network of the paper's curves (its figure 2A), logistic: as above",
+        "The deeper and narrower network of the paper's curves (its figure 2A), logistic: as above",
     ),
 )
 
@@ -74,11 +74,11 @@ NETWORKS = (
 def add_arguments(parser: ArgumentParser) -> None:
     """The choices of this part."""
     parser.add_argument(
-        "--budget", type=float, default=45.0, help="seconds of each run, initial weights included"
+        "--budget", type=float, default=30.0, help="seconds of each run, initial weights included"
     )
     parser.add_argument("--initial", help="comma-separated names of initial weights (default: all there are)")
     parser.add_argument("--runs", type=int, default=3, help="seeds of each, counted from --seed")
-    parser.add_argument("--rows", type=int, default=20_000, help="training images")
+    parser.add_argument("--rows", type=int, default=10_000, help="training images")
 
 
 def run(wish: Namespace) -> str:
@@ -96,7 +96,7 @@ def run(wish: Namespace) -> str:
             for result in _runs(network, name, part, data, held_out, wish)
         ]
         raw += results
-        sections.append((network.name, f"{network.says.capitalize()}.\n\n{_table(results)}"))
+        sections.append((network.name, f"{network.says}.\n\n{_table(results)}"))
     setting = {
         "data": f"MNIST, pixels / 255: the first {len(train):,} training images, errors on the 10,000 test images",
         "error": "squared error summed over pixels, averaged over images",

@@ -20,7 +20,10 @@ def write() -> None:
     deeper = (
         re.sub(r"^#", "##", path.read_text(), flags=re.MULTILINE) for path in sorted(RESULTS.glob("*.md"))
     )
-    PAGE.write_text("\n\n".join([HEAD.strip(), *(text.strip() for text in deeper)]) + "\n")
+    texts = [text.strip() for text in deeper] or [
+        "No full run has been made yet: `make reproduce` makes one."
+    ]
+    PAGE.write_text("\n\n".join([HEAD.strip(), *texts]) + "\n")
 
 
 if __name__ == "__main__":
