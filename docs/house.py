@@ -67,7 +67,7 @@ def write_catalogue(target):
         lines += [
             f"Source: {recipe.reference}.".replace("..", "."),
             "",
-            "```python",
+            "```text",
             repr(recipe()),
             "```",
             "",
