@@ -89,6 +89,24 @@ def test_a_rows_temperature_follows_its_neighbourhood(n, scale):
     torch.testing.assert_close(ratio[apart_from_itself], expected[apart_from_itself])
 
 
+@pytest.mark.parametrize("kind", ["clusters", "heavy tails", "copies"])
+def test_a_temperature_is_found_where_distances_are_of_many_sizes(kind):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(128, 5, generator=generator)
+    if kind == "clusters":
+        x += 20 * torch.randn(8, 5, generator=generator)[torch.arange(128) % 8]
+    elif kind == "heavy tails":
+        x /= torch.rand(128, 1, generator=generator)
+    else:
+        x[:20] = x[0]  # more copies than neighbours are asked for: their kernel covers them all
+    log_p, coldness = heat(distances(x[None])[0], perplexity=10.0)
+    found = torch.special.entr(log_p.exp()).sum(1).exp()
+    assert coldness.isfinite().all()
+    assert (found / 10 - 1).abs().quantile(0.8) < 0.03
+    if kind == "copies":
+        torch.testing.assert_close(found[:20], torch.full((20,), 19.0), rtol=0.03, atol=0.0)
+
+
 def test_equal_distances_have_no_temperature():
     log_p, coldness = heat(3.0 * (1 - torch.eye(4)), perplexity=2.0)
     torch.testing.assert_close(log_p.exp(), (1 - torch.eye(4)) / 3)

@@ -14,10 +14,13 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-#: Steps towards the temperature of each row. They meet the perplexity within a few per cent, except in clusters so
-#: much tighter than their distances that the kernel then covers the whole cluster.
-NEWTON_STEPS = 6
-#: Where the row itself stands in units of the spread of its distances: so far away that its kernel is 0.
+#: Steps towards the temperature of each row, beginning with that of the neighbourhood's size as :func:`_reach` has it.
+#: They meet the perplexity within a few per cent, except at the rims of clusters.
+NEWTON_STEPS = 4
+#: The least size of a neighbourhood, in means of the distances: rows nearer than a hundredth of the mean (squared, as
+#: all distances here) count as one point, so that copies of a row do not make its kernel infinitely narrow.
+NEAREST = 1e-4
+#: Where the row itself stands in units of a neighbourhood's size: so far away that its kernel is 0.
 FAR = 1e6
 
 
@@ -75,29 +78,46 @@ def heat(distances: Tensor, *, perplexity: float) -> tuple[Tensor, Tensor]:
     p_ij is exp(-coldness_i distance_ij), scaled to sum to 1 over the other rows j; p_ii is 0. The coldness, 1 /
     temperature, is the one at which the perplexity of a row's p, exp of its entropy, is ``perplexity``, or half the
     number of rows where that is less: so it follows the density around the row and the unit of the data. It is
-    found by ``NEWTON_STEPS`` steps from what it would be if distances were normally distributed, without a look at
-    the numbers.
+    found by ``NEWTON_STEPS`` steps, without a look at the numbers.
     """
     rows = distances.shape[-1]
-    others = max(rows - 1, 1)
-    goal = math.log(min(perplexity, max(rows / 2, 1.0)))
+    count = min(perplexity, max(rows / 2, 1.0))
     away = distances.clone()
     itself = away.diagonal(dim1=-2, dim2=-1)
-    if rows > 1:
-        itself.fill_(math.inf)
-        away -= away.amin(-1, keepdim=True)
+    itself.fill_(math.inf if rows > 1 else 0.0)
+    nearest = away.amin(-1, keepdim=True)
+    away -= nearest
+    reach = _reach(away, count)
     itself.fill_(0.0)
-    mean = away.sum(-1, keepdim=True) / others
-    spread = (away.square().sum(-1, keepdim=True) / others - mean.square()).clamp(min=0).sqrt()
-    alike = spread <= 1e-6 * mean  # all others equally far: any coldness gives the same p
-    away /= torch.where(alike, torch.ones_like(spread), spread)
+    mean = away.sum(-1, keepdim=True) / max(rows - 1, 1)
+    if reach is None:
+        reach = mean
+    unit = torch.maximum(reach, NEAREST * mean)
+    # All others equally far, to the digits that there are: any coldness gives the same p.
+    alike = unit <= 1e-6 * (nearest + mean)
+    away /= torch.where(alike, torch.ones_like(unit), unit)
     if rows > 1:
         itself.fill_(FAR)
-    log_cold = torch.full_like(spread, 0.5 * math.log(max(2 * (math.log(others) - goal), 1e-2)))
+    log_cold = torch.zeros_like(unit)
     for _ in range(NEWTON_STEPS):
-        log_cold = (log_cold + _newton(away, log_cold.exp(), goal)).clamp(min=-5.0)
+        log_cold += _newton(away, log_cold.exp(), math.log(count))
     log_p = torch.log_softmax(-log_cold.exp() * away, dim=-1)
-    return log_p, torch.where(alike, torch.zeros_like(spread), log_cold.exp() / spread)
+    return log_p, torch.where(alike, torch.zeros_like(unit), log_cold.exp() / unit)
+
+
+def _reach(away: Tensor, count: float) -> Tensor | None:
+    """(stack, rows, 1) about the ``count``-th smallest of each row of away (stack, rows, rows), without sorting.
+
+    The smallest of a group of n is near the quantile 1 / (n + 1), so groups are made whose smallest is wanted; their
+    mean is one in which the large ones count little, since rows of other clusters have them. None for few rows.
+    """
+    rows = away.shape[-1]
+    members = max(2, round(rows / count))
+    groups = rows // members
+    if groups < 3:
+        return None
+    smallest = away[..., : groups * members].unflatten(-1, (-1, groups)).amin(-2)
+    return smallest.sqrt().sqrt().mean(-1, keepdim=True).square().square()
 
 
 def _newton(away: Tensor, cold: Tensor, goal: float) -> Tensor:
