@@ -116,8 +116,8 @@ def _reach(away: Tensor, count: float) -> Tensor | None:
     groups = rows // members
     if groups < 3:
         return None
-    smallest = away[..., : groups * members].unflatten(-1, (-1, groups)).amin(-2)
-    return smallest.sqrt().sqrt().mean(-1, keepdim=True).square().square()
+    grouped = away[..., : groups * members].reshape(*away.shape[:-1], members, groups)
+    return grouped.amin(-2).sqrt().sqrt().mean(-1, keepdim=True).square().square()
 
 
 def _newton(away: Tensor, cold: Tensor, goal: float) -> Tensor:
