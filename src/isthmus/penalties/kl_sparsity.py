@@ -77,12 +77,10 @@ class KLSparsity(Penalty):
         return state
 
     def __call__(self, forward: Forward, state: nn.Module | None) -> Tensor:
-        activities = self._activities(forward)
-        rows = len(activities)
+        rows = len(forward.z)
         if not rows:
-            return activities.new_zeros(0)
-        # Means of few ones among many rows need more digits than bfloat16 has.
-        batch = activities.mean(0, dtype=torch.promote_types(activities.dtype, torch.float32))
+            return forward.z.new_zeros(0)
+        batch = self._mean_activities(forward)
         if forward.context.generator is None:
             return self._factor(state) * self._divergence(batch.clamp(EDGE, 1 - EDGE)).expand(rows)
         mean = cast(RunningMean, state.mean)  # type: ignore[union-attr]
@@ -114,14 +112,16 @@ class KLSparsity(Penalty):
         entropy = target * math.log(target) + (1 - target) * math.log1p(-target)
         return (entropy - target * means.log() - (1 - target) * torch.log1p(-means)).sum()
 
-    def _activities(self, forward: Forward) -> Tensor:
-        """(batch, units) in [0, 1]."""
+    def _mean_activities(self, forward: Forward) -> Tensor:
+        """(units,) means over the rows, in [0, 1]."""
         layers = [forward.z] if self.on == "code" else list(forward.activations)
-        flat = [layer.flatten(1) for layer in layers]
-        joined = flat[0] if len(flat) == 1 else torch.cat(flat, 1)
         squashing = self._squashing(cast(Any, forward.network))
-        if squashing == "unknown" and len(joined) and not (joined.min() >= 0 and joined.max() <= 1):
+        if squashing == "unknown" and any(layer.min() < 0 or layer.max() > 1 for layer in layers):
             self._refuse("ones outside [0, 1]")
+        # Means of few ones among many rows need more digits than bfloat16 has.
+        dtype = torch.promote_types(layers[0].dtype, torch.float32)
+        means = [layer.flatten(1).mean(0, dtype=dtype) for layer in layers]
+        joined = means[0] if len(means) == 1 else torch.cat(means)
         return 0.5 * (1 + joined) if squashing == "tanh" else joined
 
     def _squashing(self, network: Composition) -> str:

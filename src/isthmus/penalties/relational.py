@@ -57,7 +57,7 @@ class Relational(BalancedPenalty):
     relation: Literal["neighbors", "product", "centered", "cosine"] = "neighbors"
     perplexity: Annotated[float, In("(1, inf)")] = 15.0
     threshold: float | Literal["auto"] | None = None
-    partners: Annotated[int, In("[2, inf)")] = 128
+    partners: Annotated[int, In("[2, inf)")] = 64
 
     def conflicts(self) -> Iterator[str]:
         if self.threshold is not None and self.relation == "neighbors":
