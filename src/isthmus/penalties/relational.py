@@ -53,7 +53,7 @@ class Relational(BalancedPenalty):
     the pairs of a block instead of sums over all, and no pair of a row with itself; the balance.
     """
 
-    weight: Annotated[float, In("[0, inf)")] = 1.0
+    weight: Annotated[float, In("[0, inf)")] = 3.0
     relation: Literal["neighbors", "product", "centered", "cosine"] = "neighbors"
     perplexity: Annotated[float, In("(1, inf)")] = 15.0
     threshold: float | Literal["auto"] | None = None

@@ -18,7 +18,7 @@ def relational(
     code_size: int = 16,
     hidden: Sequence[int] = (512, 256),
     *,
-    weight: float = 1.0,
+    weight: float = 3.0,
     relation: str = "neighbors",
     activation: str = "relu",
     loss: Loss | str = "auto",

@@ -19,7 +19,7 @@ def relational_denoising(
     code_size: int = 16,
     hidden: Sequence[int] = (512, 256),
     *,
-    weight: float = 1.0,
+    weight: float = 3.0,
     noise: float = 0.3,
     activation: str = "relu",
     loss: Loss | str = "auto",

@@ -19,7 +19,7 @@ def relational_sparse(
     code_size: int = 64,
     hidden: Sequence[int] = (512, 256),
     *,
-    weight: float = 1.0,
+    weight: float = 3.0,
     activity: float = 0.05,
     sparsity: float = 0.1,
     activation: str = "relu",

@@ -18,7 +18,7 @@ def relational_variational(
     code_size: int = 20,
     hidden: Sequence[int] = (500,),
     *,
-    weight: float = 1.0,
+    weight: float = 3.0,
     activation: str = "tanh",
     loss: Loss | str = "bce",
     random_state: Any = None,
