@@ -43,17 +43,18 @@ autoencoder 8.9, generalized 5.7, relational 3.8; sparse 2.2, relational sparse 
 1.1; variational 1.2, relational variational 0.9. Sizes and budgets behind the levels are not published, so the
 ordering within each pair is what is compared."""
 
-GAP = """A code of 10 numbers and 15 epochs over 20,000 images, so the levels are far from the paper's, whose networks are
-not published. Relations are neighbourhoods (a heat kernel fitted to each row, compared by divergence) instead of
-inner products with a threshold. In pilots on held-out images inner products did not help: with a code of 10 on
-images of half the size the error was 17.1 % with them, 15.9 without and 14.5 with neighbourhoods. Nor does the
-penalty help everywhere: with a code of 32 numbers, which keeps the relations anyway, pilots gave 10.0 to 10.1 %
-with it and 10.2 without, within the noise of one seed. Comparing each row with the whole batch of 256, with 128 or
-with 64 of its rows (the default) made no difference beyond that noise (14.6, 14.3 and 14.6 %; 14.8 and 14.8 %). The
-ratio of the two pulls, 3, was chosen among 1, 3 and 10 on held-out images with other seeds (errors 14.5, 14.1 and
-13.9 % beside 14.8 without; squared errors 20.7, 21.4 and 25.0): the largest that hardly costs reconstruction.
-Sparse means a target activity of 0.3 of ten sigmoid units here, squared weights in the paper; the variational one
-compares reconstructions, where the paper adds a second divergence."""
+GAP = """A code of 10 numbers and 15 epochs over 20,000 images, so the levels are far from the paper's, whose
+networks are not published. Relations are neighbourhoods (a heat kernel fitted to each row, compared by
+divergence) instead of inner products with a threshold. In pilots on held-out images inner products did not
+help: with a code of 10 on images of half the size the error was 17.1 % with them, 15.9 without and 14.5
+with neighbourhoods. Nor does the penalty help everywhere: with a code of 32 numbers, which keeps the
+relations anyway, pilots gave 10.0 to 10.1 % with it and 10.2 without, within the noise of one seed.
+Comparing each row with the whole batch of 256, with 128 or with 64 of its rows (the default) made no
+difference beyond that noise (14.6, 14.3 and 14.6 %; 14.8 and 14.8 %). The ratio of the two pulls, 3, was
+chosen among 1, 3 and 10 on held-out images with other seeds (errors 14.5, 14.1 and 13.9 % beside 14.8
+without; squared errors 20.7, 21.4 and 25.0): the largest that hardly costs reconstruction. Sparse means a
+target activity of 0.3 of ten sigmoid units here, squared weights in the paper; the variational one compares
+reconstructions, where the paper adds a second divergence."""
 
 
 @dataclass(frozen=True)
