@@ -160,10 +160,11 @@ def _choices(scores: dict[float, Numbers], chosen: float) -> str:
 
 GAP = (
     "The paper's text was not at hand; network and data follow what is known to us of its code. Ours differs in a "
-    "scale and an offset on either side of the code, exponential linear units where the paper has leaky rectifiers, an "
-    "average of the weights, half the summed squared error as the loss (so weights are not comparable), and 100 shifted "
-    "disks an image. Leaky rectifiers were tried first, in a full run of 10,000 steps with the weight chosen in the same "
-    "way: ratios of 2.85 and 2.67 with two seeds, and a constant code with the third, whose one-channel layers had died. "
-    "Units, rate and averaging were then chosen on the rehearsed holes, the weight's grid in trials of one seed with the "
-    "hole in view. The mean of few seeds is no interval."
+    "scale and an offset on either side of the code, exponential linear units where the paper has leaky "
+    "rectifiers, an average of the weights, half the summed squared error as the loss (so weights are not "
+    "comparable), and 100 shifted disks an image. Leaky rectifiers were tried first, in a full run of 10,000 "
+    "steps with the weight chosen in the same way: ratios of 2.85 and 2.67 with two seeds, and a constant code "
+    "with the third, whose one-channel layers had died. Units, rate and averaging were then chosen on the "
+    "rehearsed holes, the weight's grid in trials of one seed with the hole in view. The mean of few seeds is no "
+    "interval."
 )
