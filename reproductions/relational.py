@@ -33,10 +33,14 @@ if TYPE_CHECKING:
 CODE, HIDDEN, EPOCHS, BATCH = 10, (256,), 15, 256
 ROWS, HELD_OUT = 20_000, 10_000
 #: Weights of ``balance="fixed"`` that are tried, in nats per nat of divergence.
-SWEEP = (3.0, 10.0, 30.0, 100.0, 300.0)
+SWEEP = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 STRENGTHS = (0.01, 0.1, 1.0)
 BASES = {"BAE": "RAE", "SAE": "RSAE", "DAE": "RDAE", "VAE": "RVAE"}
 WITHIN = 1.02
+#: What a weight may add to the plain model's squared error of the held-out images, so that the data are not lost.
+KEPT = 1.02
+#: Whose reconstructions keep the relations, as in the paper, instead of their codes.
+PAPERS = {"RAE": "RAE, reconstructions", "RVAE": "RVAE, reconstructions"}
 
 ANCHOR = """Classification error in % on MNIST (Meng et al. 2017, arXiv:1802.03145, from a secondary source): basic
 autoencoder 8.9, generalized 5.7, relational 3.8; sparse 2.2, relational sparse 1.8; denoising 1.6, relational denoising
@@ -44,17 +48,15 @@ autoencoder 8.9, generalized 5.7, relational 3.8; sparse 2.2, relational sparse 
 ordering within each pair is what is compared."""
 
 GAP = """A code of 10 numbers and 15 epochs over 20,000 images, so the levels are far from the paper's, whose
-networks are not published. Relations are neighbourhoods (a heat kernel fitted to each row, compared by
-divergence) instead of inner products with a threshold. In pilots on held-out images inner products did not
-help: with a code of 10 on images of half the size the error was 17.1 % with them, 15.9 without and 14.5
-with neighbourhoods. Nor does the penalty help everywhere: with a code of 32 numbers, which keeps the
-relations anyway, pilots gave 10.0 to 10.1 % with it and 10.2 without, within the noise of one seed.
-Comparing each row with the whole batch of 256, with 128 or with 64 of its rows (the default) made no
-difference beyond that noise (14.6, 14.3 and 14.6 %; 14.8 and 14.8 %). The ratio of the two pulls, 3, was
-chosen among 1, 3 and 10 on held-out images with other seeds (errors 14.5, 14.1 and 13.9 % beside 14.8
-without; squared errors 20.7, 21.4 and 25.0): the largest that hardly costs reconstruction. Sparse means a
-target activity of 0.3 of ten sigmoid units here, squared weights in the paper; the variational one compares
-reconstructions, where the paper adds a second divergence."""
+networks are not published. Relations are neighbourhoods instead of inner products with a threshold, which
+did not help in pilots on held-out images (17.1 % with them, 15.9 without, on images of half the size), and
+it is the codes that are asked to keep them. The paper asks it of the reconstructions; a first full run did
+so with a pull of 1 to 3 (the rows "reconstructions" here), and the sparse and the variational one were not
+ahead with every seed. Pulls of 0.1 to 30 were then tried for the codes, on held-out images and other seeds:
+the larger, the better the classifier, and the more of the data is lost, so what a best weight is depends on
+what reconstructions may cost. Comparing each row with 256, 128 or 64 others (the default) made no
+difference. Sparse means a target activity of 0.3 of ten sigmoid units here, squared weights in the paper;
+the variational one lacks the paper's second divergence."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ def run(wish: Namespace) -> Reproduction:
     epochs = 2 if wish.quick else EPOCHS
     sweep = SWEEP[1:3] if wish.quick else SWEEP
     chosen = Relational()
-    names = [*(name for pair in BASES.items() for name in pair), "GAE"]
+    names = [*(name for pair in BASES.items() for name in pair), "GAE", *PAPERS.values()]
     results: dict[str, list[dict[str, float]]] = {}
     for seed in wish.seeds:
         for name in names:
@@ -80,8 +82,17 @@ def run(wish: Namespace) -> Reproduction:
                 more = (Generalized(),)
             elif name in BASES.values():
                 more = (chosen,)
+            elif name in PAPERS.values():
+                more = (Relational(3.0, on="reconstruction"),)
             found = _measured(
-                name, more, train, held_out, test, seed=seed, epochs=epochs, threads=wish.threads
+                name.partition(",")[0],
+                more,
+                train,
+                held_out,
+                test,
+                seed=seed,
+                epochs=epochs,
+                threads=wish.threads,
             )
             results.setdefault(name, []).append(found)
         for weight in sweep:
@@ -90,17 +101,14 @@ def run(wish: Namespace) -> Reproduction:
                 "RAE", fixed, train, held_out, test, seed=seed, epochs=epochs, threads=wish.threads
             )
             results.setdefault(f"fixed {weight:g}", []).append(found)
-    best = min(
-        (f"fixed {weight:g}" for weight in sweep), key=lambda name: _mean(results[name], "held-out error")
-    )
     return Reproduction(
         "Relational autoencoders",
         ANCHOR,
         [
             ("Errors", _table(results, names)),
-            ("The balance beside weights set by hand", _table(results, ["RAE", *_fixed(results)])),
+            ("The balance beside weights set by hand", _table(results, ["BAE", "RAE", *_fixed(results)])),
         ],
-        _claims(results, best),
+        _claims(results),
         GAP,
         {
             "data": f"MNIST, pixels / 255: {len(train.X):,} training images, {len(held_out.X):,} held-out training "
@@ -144,6 +152,7 @@ def _measured(
         "held-out error": chosen,
         "error": error,
         "squared error": 784 * float(model.reconstruction_error(test.X).mean()),
+        "held-out squared error": 784 * float(model.reconstruction_error(held_out.X).mean()),
         "seconds": float(model.training_summary_["seconds"]),
     }
     if penalties and hasattr(penalties[0], "report"):
@@ -165,18 +174,31 @@ def _classified(codes: list[Any], labels: list[Any]) -> tuple[float, float]:
     return held_out, test
 
 
-def _claims(results: dict[str, list[dict[str, float]]], best: str) -> list[Claim]:
+def _claims(results: dict[str, list[dict[str, float]]]) -> list[Claim]:
     claims = []
     for base, name in BASES.items():
         gains = [one["error"] - two["error"] for one, two in zip(results[base], results[name], strict=True)]
         numbers = f"{_mean(results[name], 'error'):.2f} against {_mean(results[base], 'error'):.2f} %; gains a seed: "
         numbers += ", ".join(f"{gain:.2f}" for gain in gains)
-        claims.append(Claim(f"{name} ahead of {base} in classification error", min(gains) > 0, numbers))
+        claims.append(
+            Claim(f"{name} ahead of {base} in classification error, every seed", min(gains) > 0, numbers)
+        )
     rae, gae = _mean(results["RAE"], "error"), _mean(results["GAE"], "error")
     claims.append(Claim("RAE ahead of GAE", rae < gae, f"{rae:.2f} against {gae:.2f} %"))
-    ratio = rae / _mean(results[best], "error")
-    text = "the automatic balance within 2 % of the best weight of the sweep (test error, ratio of means over seeds)"
-    return [*claims, Claim(text, ratio <= WITHIN, f"{ratio:.3f}, best: {best}")]
+    allowed = KEPT * _mean(results["BAE"], "held-out squared error")
+    keeping = [name for name in _fixed(results) if _mean(results[name], "held-out squared error") <= allowed]
+    for candidates, says in (
+        (keeping, f" that adds at most {KEPT - 1:.0%} to BAE's squared error"),
+        (_fixed(results), ""),
+    ):
+        text = f"the automatic balance within 2 % of the best weight of the sweep{says} (test error, ratio of means)"
+        if not candidates:
+            claims.append(Claim(text, False, "there is none"))
+            continue
+        best = min(candidates, key=lambda name: _mean(results[name], "held-out error"))
+        ratio = rae / _mean(results[best], "error")
+        claims.append(Claim(text, ratio <= WITHIN, f"{ratio:.3f}, best: {best}"))
+    return claims
 
 
 def _table(results: dict[str, list[dict[str, float]]], names: list[str]) -> str:

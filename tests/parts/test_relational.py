@@ -15,7 +15,7 @@ from isthmus.nn.neighbors import heat_weights, linear_weights, squared_distances
 from isthmus.nn.similarity import distance_changes, distances, divergence, heat, product_changes
 from isthmus.objective import Objective, total
 from isthmus.penalties.generalized import Generalized
-from isthmus.penalties.relational import Relational
+from isthmus.penalties.relational import CodeScale, Relational
 from isthmus.training.loop import train
 from isthmus.types import Batch, Context, Encoded, Forward
 from training.networks import feed, network, rows, training
@@ -160,7 +160,7 @@ def test_centered_and_cosine_are_products_of_other_rows():
 
 def test_neighbors_is_a_divergence_of_neighbourhoods():
     x, output = uniform(12, 4), uniform(12, 4, seed=1)
-    penalty = Relational(perplexity=4.0)
+    penalty = Relational(perplexity=4.0, on="reconstruction")
     apart, after = (torch.cdist(value, value).square() for value in (x, output))
     log_p, coldness = heat(apart, perplexity=4.0)
     itself = torch.eye(12, dtype=torch.bool)
@@ -175,14 +175,14 @@ def test_neighbors_is_a_divergence_of_neighbourhoods():
 @pytest.mark.parametrize("relation", ["neighbors", "product", "centered", "cosine"])
 def test_perfect_reconstructions_cost_nothing(relation):
     x = uniform(9, 4)
-    found = passed(Relational(relation=relation), x, x)
+    found = passed(Relational(relation=relation, on="reconstruction"), x, x)
     torch.testing.assert_close(found, torch.zeros(9, dtype=torch.float64))
 
 
 @pytest.mark.parametrize("relation", ["neighbors", "centered"])
 def test_rows_are_compared_within_their_blocks(relation):
     x, output = uniform(10, 4), uniform(10, 4, seed=1)
-    penalty = Relational(relation=relation, partners=4)
+    penalty = Relational(relation=relation, partners=4, on="reconstruction")
     pieces = [passed(penalty, x[cut], output[cut]) for cut in (slice(4), slice(4, 8), slice(8, 10))]
     torch.testing.assert_close(passed(penalty, x, output), torch.cat(pieces))
 
@@ -192,8 +192,8 @@ def test_unknown_entries_do_not_matter(relation):
     known = uniform(8, 5, seed=2) < 0.6
     x = uniform(8, 5) * known
     output = uniform(8, 5, seed=1).requires_grad_()
-    found = passed(Relational(relation=relation), x, output, mask=known)
-    other = passed(Relational(relation=relation), x, output + 10 * ~known, mask=known)
+    found = passed(Relational(relation=relation, on="reconstruction"), x, output, mask=known)
+    other = passed(Relational(relation=relation, on="reconstruction"), x, output + 10 * ~known, mask=known)
     torch.testing.assert_close(found, other)
     (gradient,) = torch.autograd.grad(found.sum(), output)
     assert (gradient[~known] == 0).all()
@@ -274,7 +274,7 @@ def test_a_balance_goes_on_where_it_was_saved():
     assert [second.step() for _ in range(INTERVAL)] == [first.step() for _ in range(INTERVAL)]
 
 
-@pytest.mark.parametrize("penalty", [Relational(0.5), Generalized(0.5, k=2)], ids=repr)
+@pytest.mark.parametrize("penalty", [Relational(0.5, on="reconstruction"), Generalized(0.5, k=2)], ids=repr)
 @pytest.mark.parametrize("scale", [0.1, 10.0])
 def test_the_penalty_pulls_as_hard_as_its_weight_says_whatever_the_unit(penalty, scale):
     objective = Objective(network(Dense((8,)), penalties=(penalty,))).train()
@@ -291,6 +291,65 @@ def test_the_penalty_pulls_as_hard_as_its_weight_says_whatever_the_unit(penalty,
     assert report["factor"] != 1
 
 
+def test_relations_of_codes_pull_as_hard_as_their_weight_says():
+    penalty = Relational(0.5)
+    net = network(Dense((8,)), penalties=(penalty,)).train()
+    seen = {}
+    net.encoder.register_forward_hook(lambda module, inputs, output: seen.update(h=output))
+    terms = Objective(net)(Batch(rows()), Context(torch.Generator()))
+    data, pull = (
+        float(torch.autograd.grad(term.sum(), seen["h"], retain_graph=True)[0].norm())
+        for term in terms.values()
+    )
+    assert pull == pytest.approx(0.5 * data, rel=1e-4)
+
+
+def test_relations_of_codes_are_a_divergence_from_a_student_kernel():
+    net = network(Dense((8,)), penalties=(Relational(perplexity=3.0, balance="fixed"),))
+    state = net.penalty_state(0)
+    x = rows()
+    with torch.no_grad():
+        state["scale"].log_unit.fill_(0.7)
+        found = Objective(net).eval()(Batch(x), Context())["relational"]
+        z = net.encode(x).z
+        log_p, _ = heat(distances(x[None])[0], perplexity=3.0)
+        near = 1 / (1 + math.exp(0.7) * torch.cdist(z, z).square())
+        q = near.fill_diagonal_(0.0) / near.sum(1, keepdim=True)
+        p = log_p.exp()
+        expected = (torch.xlogy(p, p) - torch.xlogy(p, q + torch.eye(len(x)))).sum(1)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e3])
+def test_the_unit_of_codes_is_found_whatever_their_scale(scale):
+    x = torch.randn(64, 6, generator=torch.Generator().manual_seed(0))
+    z = scale * x[None, :, :3]
+    p = heat(distances(x[None]), perplexity=5.0)[0].exp()
+    itself = torch.eye(64, dtype=torch.bool)
+    apart = torch.cdist(z, z).square()
+    unit = CodeScale()
+    unit.learning = True
+    for _ in range(60):
+        unit(apart, p, itself)
+    unit.learning = False
+    best = divergence_of(unit, apart, p, itself)
+    for step in (-0.2, 0.2):
+        unit.log_unit += step
+        assert divergence_of(unit, apart, p, itself) > best
+        unit.log_unit -= step
+
+
+def divergence_of(unit, apart, p, itself):
+    log_q = unit(apart, p, itself).masked_fill(itself, 0.0)
+    return float((torch.xlogy(p, p) - p * log_q).sum(-1).mean())
+
+
+def test_products_compare_reconstructions_and_refuse_codes():
+    assert Relational().on_code and not Relational(relation="product").on_code
+    with pytest.raises(ParameterError, match="leave relation='neighbors'"):
+        Relational(relation="product", on="code")
+
+
 def test_only_training_moves_the_balance():
     net = network(penalties=(Relational(),))
     before = {name: value.clone() for name, value in net.state_dict().items()}
@@ -302,7 +361,7 @@ def test_only_training_moves_the_balance():
 
 
 def test_a_fixed_balance_takes_the_weight_as_it_is():
-    fixed = Relational(0.5, balance="fixed")
+    fixed = Relational(0.5, balance="fixed", on="reconstruction")
     net = network(penalties=(fixed,))
     assert fixed.report(net.penalty_state(0)) == {"factor": 1.0, "weight": 0.5}
     assert not list(net.penalty_states.buffers())

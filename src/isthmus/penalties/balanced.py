@@ -6,6 +6,7 @@ from abc import ABC
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import torch
 from torch import nn
 
 from isthmus.nn.balance import GradientBalance
@@ -49,18 +50,25 @@ class BalancedPenalty(Penalty, ABC):
         return {"factor": factor, "weight": self.weight * factor}
 
     def balanced(
-        self, values: Tensor, forward: Forward, state: nn.Module | None, pull: Callable[[], Tensor]
+        self,
+        values: Tensor,
+        forward: Forward,
+        state: nn.Module | None,
+        pull: Callable[[], Tensor],
+        *,
+        at_code: bool = False,
     ) -> Tensor:
         """values (batch,) times the factor.
 
-        pull : gives the gradient of the sum of the values by the decoder's output, (batch, ...); called in some of the
-        steps of a training, never in evaluation.
+        pull : gives the gradient of the sum of the values by the decoder's output, or ``at_code`` by the code,
+        (batch, ...); called in some of the steps of a training, never in evaluation.
         """
         balance = _balance(state)
         if balance is None:
             return values
         if learning(forward, state) and balance.step():
-            balance.observe(pull_to(forward, forward.x), pull())
+            data = pull_at_code(forward) if at_code else pull_to(forward, forward.x)
+            balance.observe(data, pull())
         return values * balance.factor()
 
 
@@ -75,6 +83,16 @@ def pull_to(forward: Forward, target: Tensor) -> Tensor:
         event=network.event,
         state=network.loss_state,
     )[1]
+    return gradient
+
+
+def pull_at_code(forward: Forward) -> Tensor:
+    """(batch, code) gradient of the composition's loss by the code: one pass more through the decoder."""
+    network: Any = forward.network
+    z = forward.z.detach().requires_grad_()
+    with torch.enable_grad():
+        nats = network.nll(network.decode(z), forward.x, forward.mask)
+    (gradient,) = torch.autograd.grad(nats.sum(), z)
     return gradient
 
 

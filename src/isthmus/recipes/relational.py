@@ -18,25 +18,26 @@ def relational(
     code_size: int = 16,
     hidden: Sequence[int] = (512, 256),
     *,
-    weight: float = 3.0,
+    weight: float = 1.0,
     relation: str = "neighbors",
     activation: str = "relu",
     loss: Loss | str = "auto",
     random_state: Any = None,
 ) -> Autoencoder:
-    """RAE: reconstructions are to each other as the rows are that they stand for.
+    """RAE: codes are to each other as the rows are that they stand for.
 
     Parameters
     ----------
     code_size : numbers of the code. hidden : nodes of each hidden layer of the encoder, first layer first.
-    weight : how hard relations pull on the reconstructions, as a multiple of how hard the data do.
+    weight : how hard relations pull on the codes, as a multiple of how hard the data do.
     relation : ``neighbors``, ``product``, ``centered`` or ``cosine``, see
         :class:`isthmus.penalties.relational.Relational`.
     activation : after every hidden layer. loss : a loss part or its name; ``auto`` fits the data's kind.
     random_state : int, numpy RandomState or None.
 
-    Deviations: those of the penalty, among them neighbourhoods instead of inner products as relations, and weights that
-    are balanced while training goes on; Adam.
+    Deviations: those of the penalty, among them that codes and not reconstructions are asked to keep the relations
+    (the paper's products keep comparing reconstructions), neighbourhoods instead of inner products, and weights that are
+    balanced while training goes on; Adam.
     """
     return Autoencoder(
         Dense(hidden=hidden, activation=activation),  # type: ignore[arg-type]

@@ -19,18 +19,18 @@ def relational_denoising(
     code_size: int = 16,
     hidden: Sequence[int] = (512, 256),
     *,
-    weight: float = 3.0,
+    weight: float = 1.0,
     noise: float = 0.3,
     activation: str = "relu",
     loss: Loss | str = "auto",
     random_state: Any = None,
 ) -> Autoencoder:
-    """RDAE: the reconstructions of noisy rows keep the relations of the clean ones.
+    """RDAE: the codes of noisy rows keep the relations of the clean ones.
 
     Parameters
     ----------
     code_size : numbers of the code. hidden : nodes of each hidden layer of the encoder, first layer first.
-    weight : how hard relations pull on the reconstructions, as a multiple of how hard the data do.
+    weight : how hard relations pull on the codes, as a multiple of how hard the data do.
     noise : standard deviation of the Gaussian noise on the input, in model units.
     activation : after every hidden layer. loss : a loss part or its name; ``auto`` fits the data's kind.
     random_state : int, numpy RandomState or None.

@@ -19,19 +19,19 @@ def relational_sparse(
     code_size: int = 64,
     hidden: Sequence[int] = (512, 256),
     *,
-    weight: float = 3.0,
+    weight: float = 1.0,
     activity: float = 0.05,
     sparsity: float = 0.1,
     activation: str = "relu",
     loss: Loss | str = "auto",
     random_state: Any = None,
 ) -> Autoencoder:
-    """RSAE: a sparse sigmoid code whose reconstructions keep the relations of the rows.
+    """RSAE: a sparse sigmoid code that keeps the relations of the rows.
 
     Parameters
     ----------
     code_size : numbers of the code. hidden : nodes of each hidden layer of the encoder, first layer first.
-    weight : how hard relations pull on the reconstructions, as a multiple of how hard the data do.
+    weight : how hard relations pull on the codes, as a multiple of how hard the data do.
     activity : mean activity of every unit to be reached. sparsity : weight of the divergence from it, at the start.
     activation : after every hidden layer. loss : a loss part or its name; ``auto`` fits the data's kind.
     random_state : int, numpy RandomState or None.
