@@ -193,7 +193,7 @@ def _claims(results: dict[str, list[dict[str, float]]]) -> list[Claim]:
     ):
         text = f"the automatic balance within 2 % of the best weight of the sweep{says} (test error, ratio of means)"
         if not candidates:
-            claims.append(Claim(text, False, "there is none"))
+            claims.append(Claim(text, holds=False, numbers="there is none"))
             continue
         best = min(candidates, key=lambda name: _mean(results[name], "held-out error"))
         ratio = rae / _mean(results[best], "error")

@@ -40,8 +40,8 @@ class Relational(BalancedPenalty):
     partners : rows that a row is compared with at most: the batch is cut into blocks of so many, so time and memory
         grow with batch x partners. Batches are shuffled, so the partners are a random sample.
     on : what is to keep the relations. ``reconstruction``, as in the paper: q is the kernel of p over the
-        reconstructions. ``code``: q is a Student kernel over the codes, q_ij = 1 / (1 + d_ij / unit) scaled to sum to 1,
-        whose unit is fitted to the codes while training goes on; for ``neighbors`` only. ``auto``: the code for
+        reconstructions. ``code``: q is a Student kernel over the codes, q_ij = 1 / (1 + d_ij / unit) scaled to sum
+        to 1, whose unit is fitted to the codes while training goes on; for ``neighbors`` only. ``auto``: the code for
         ``neighbors``, the reconstruction for the others.
     balance : ``auto`` multiplies by a factor with which relations and data pull equally hard; ``fixed`` takes the
         weight as it is; then the paper's alpha is weight / (1 + weight). See
@@ -134,8 +134,9 @@ class Relational(BalancedPenalty):
             centered = x - x.mean(1, keepdim=True) if known is None else x * known
             log_p, _ = heat(distances(centered, known), perplexity=self.perplexity)
         itself = torch.eye(z.shape[1], dtype=torch.bool, device=z.device)
-        log_q = scale(_apart(z), log_p.exp(), itself)
-        return (log_p.exp() * (log_p - log_q).masked_fill(itself, 0.0)).sum(-1)
+        log_q: Tensor = scale(_apart(z), log_p.exp(), itself)
+        nats: Tensor = (log_p.exp() * (log_p - log_q).masked_fill(itself, 0.0)).sum(-1)
+        return nats
 
     def _squared_error(self, x: Tensor, others: Tensor) -> Tensor:
         changes = product_changes(x, others)

@@ -36,8 +36,8 @@ def relational(
     random_state : int, numpy RandomState or None.
 
     Deviations: those of the penalty, among them that codes and not reconstructions are asked to keep the relations
-    (the paper's products keep comparing reconstructions), neighbourhoods instead of inner products, and weights that are
-    balanced while training goes on; Adam.
+    (the paper's products keep comparing reconstructions), neighbourhoods instead of inner products, and weights that
+    are balanced while training goes on; Adam.
     """
     return Autoencoder(
         Dense(hidden=hidden, activation=activation),  # type: ignore[arg-type]
