@@ -111,13 +111,11 @@ class Relational(BalancedPenalty):
         """x and known (stack, rows, features), others (stack, rows, features or code) -> (stack, rows)."""
         if scale is not None:
             return self._divergence_of_codes(x, others, known, scale)
-        if self.relation != "product":
-            # Where the origin is does not matter to distances, but they have more digits near it.
-            rows = x.shape[1] if known is None else known.sum(1, keepdim=True)
-            origin = x.sum(1, keepdim=True) / torch.as_tensor(rows).clamp(min=1)
-            x, others = x - origin, others - origin
-        if known is not None:
-            x, others = x * known, others * known
+        if self.relation == "product":
+            x, others = (x, others) if known is None else (x * known, others * known)
+        else:
+            origin = _origin(x, known)
+            x, others = _about(x, origin, known), _about(others, origin, known)
         if self.relation == "neighbors":
             return self._divergence(x, others, known)
         if self.relation == "cosine":
@@ -131,8 +129,7 @@ class Relational(BalancedPenalty):
 
     def _divergence_of_codes(self, x: Tensor, z: Tensor, known: Tensor | None, scale: CodeScale) -> Tensor:
         with torch.no_grad():
-            centered = x - x.mean(1, keepdim=True) if known is None else x * known
-            log_p, _ = heat(distances(centered, known), perplexity=self.perplexity)
+            log_p, _ = heat(distances(_about(x, _origin(x, known), known), known), perplexity=self.perplexity)
         itself = torch.eye(z.shape[1], dtype=torch.bool, device=z.device)
         log_q: Tensor = scale(_apart(z), log_p.exp(), itself)
         nats: Tensor = (log_p.exp() * (log_p - log_q).masked_fill(itself, 0.0)).sum(-1)
@@ -153,6 +150,17 @@ class Relational(BalancedPenalty):
             # t(s') - t(s): the change where both are above, s' alone where only it is, -s where it is no more.
             changes = changes * after + similarities * (after.to(x.dtype) - before.to(x.dtype))
         return 0.5 * changes.masked_fill(itself, 0.0).square().sum(-1) / partners
+
+
+def _origin(x: Tensor, known: Tensor | None) -> Tensor:
+    """(stack, 1, features) mean over the rows. Distances do not depend on it, but they have more digits near it."""
+    rows = x.shape[1] if known is None else known.sum(1, keepdim=True)
+    return x.sum(1, keepdim=True) / torch.as_tensor(rows).clamp(min=1)
+
+
+def _about(x: Tensor, origin: Tensor, known: Tensor | None) -> Tensor:
+    """x with another origin; unknown entries stand at 0."""
+    return x - origin if known is None else (x - origin) * known
 
 
 class CodeScale(nn.Module):
