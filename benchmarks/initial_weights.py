@@ -74,10 +74,10 @@ NETWORKS = (
 def add_arguments(parser: ArgumentParser) -> None:
     """The choices of this part."""
     parser.add_argument(
-        "--budget", type=float, default=30.0, help="seconds of each run, initial weights included"
+        "--budget", type=float, default=10.0, help="seconds of each run, initial weights included"
     )
     parser.add_argument("--initial", help="comma-separated names of initial weights (default: all there are)")
-    parser.add_argument("--runs", type=int, default=3, help="seeds of each, counted from --seed")
+    parser.add_argument("--runs", type=int, default=2, help="seeds of each, counted from --seed")
     parser.add_argument("--rows", type=int, default=10_000, help="training images")
 
 

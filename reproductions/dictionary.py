@@ -33,7 +33,7 @@ REMEDIES = "weights that begin transposed (Transposed), the auxiliary loss for d
 GAP = (
     "Images of digits instead of activations of a language model, so dictionary, k and budget are ours. The rate "
     "decides most: at 1e-3 and two passes, in trials on held-out images, 10 % of the units were dead with the same "
-    "remedies (40 % after four passes with resampling as well), at 2e-4 and three passes 0.8 %. It is the same for all here."
+    "remedies (40 % after four passes with resampling as well), at 2e-4 and three passes 0.8 %. It is the same for all."
 )
 
 ANCHOR = """Gao et al. (2024), arXiv:2406.04093, section 2.4: 7 % dead units at the largest size with the transposed
