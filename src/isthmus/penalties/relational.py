@@ -89,6 +89,8 @@ class Relational(BalancedPenalty):
     def __call__(self, forward: Forward, state: nn.Module | None) -> Tensor:
         network: Any = forward.network
         x = forward.x.flatten(1)
+        if not len(x):
+            return forward.z.new_zeros(0)
         others = forward.z.flatten(1) if self.on_code else network.mean(forward.output).flatten(1)
         known = None if forward.mask is None else forward.mask.flatten(1)
         masks = [None, None] if known is None else _stacked(known, self.partners)
