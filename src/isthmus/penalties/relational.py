@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from isthmus.nn.balance import INTERVAL
 from isthmus.nn.similarity import distance_changes, distances, divergence, heat, product_changes, products
 from isthmus.penalties.balanced import BalancedPenalty, learning
 from isthmus.spec import In
@@ -17,6 +18,9 @@ from isthmus.spec import In
 if TYPE_CHECKING:
     from isthmus.composition import Composition
     from isthmus.types import Forward
+
+#: Batches in each of which the unit of codes takes a step.
+FIRST_FITS = 64
 
 
 @dataclass
@@ -168,8 +172,9 @@ def _about(x: Tensor, origin: Tensor, known: Tensor | None) -> Tensor:
 class CodeScale(nn.Module):
     """The unit of distances between codes in which their kernel comes nearest to that of the data.
 
-    One Newton step of its logarithm a batch, without gradient: at the best unit the divergence does not change with it,
-    so the gradient by the codes is what it would be with the unit's own derivative. Saved with the model.
+    One Newton step of its logarithm in each of the first batches, later in one of sixteen, without gradient: at the
+    best unit the divergence does not change with it, so the gradient by the codes is what it would be with the unit's
+    own derivative. Saved with the model.
     """
 
     log_unit: Tensor
@@ -180,10 +185,24 @@ class CodeScale(nn.Module):
         self.register_buffer("log_unit", torch.zeros(()))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.learning = False
+        self._count: int | None = None
+
+    def _due(self) -> bool:
+        """Count one batch of a training; True when the unit is to be fitted in it."""
+        if self._count is None:  # read from the device once, not every step
+            self._count = int(self.steps)
+        due = self._count < FIRST_FITS or self._count % INTERVAL == 0
+        self._count += 1
+        self.steps += 1
+        return due
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
+        super()._load_from_state_dict(*args, **kwargs)
+        self._count = None
 
     def forward(self, apart: Tensor, p: Tensor, itself: Tensor) -> Tensor:
         """apart (stack, rows, rows) squared distances of codes, p likewise -> log q of a Student kernel of them."""
-        if self.learning:
+        if self.learning and self._due():
             self._fit(apart.detach(), p, itself)
         near = -torch.log1p(self.log_unit.exp() * apart)
         return torch.log_softmax(near.masked_fill(itself, -torch.inf), dim=-1)
@@ -191,7 +210,7 @@ class CodeScale(nn.Module):
     @torch.no_grad()
     def _fit(self, apart: Tensor, p: Tensor, itself: Tensor) -> None:
         # The first batch starts from the unit in which the mean distance is 1.
-        first = self.steps == 0
+        first = self.steps == 1
         start = -apart.mean().clamp(min=torch.finfo(apart.dtype).tiny).log()
         self.log_unit.copy_(torch.where(first, start.to(self.log_unit), self.log_unit))
         share = self.log_unit.exp() * apart
@@ -200,7 +219,6 @@ class CodeScale(nn.Module):
         slope = ((p - q) * share).sum(-1).mean()
         bend = (q * share.square()).sum(-1) - (q * share).sum(-1).square()
         self.log_unit -= (slope / bend.mean().clamp(min=1e-4)).clamp(-0.3, 0.3).to(self.log_unit)
-        self.steps += 1
 
 
 def _apart(z: Tensor) -> Tensor:
