@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from argparse import Namespace
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from benchmarks.tables import markdown
-from benchmarks.tasks import MissingDataError
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,13 +19,14 @@ from isthmus import Autoencoder
 from isthmus.architectures import Dense
 from isthmus.codes import Deterministic
 from isthmus.corruptions import GaussianNoise, Masking
-from isthmus.data.idx import read_idx
 from isthmus.nn.tangents import linearized
 from isthmus.penalties import Contractive, ContractiveHessian, WeightDecay
 from isthmus.training import Training
+from reproductions.mnist import Data, mnist
 from reproductions.protocol import Claim, Reproduction
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 UNITS = 1000
@@ -64,22 +61,10 @@ KINDS = (
 )
 
 
-@dataclass(frozen=True)
-class Data:
-    """Images (n, 784) in [0, 1] with their digits."""
-
-    X: NDArray[np.float32]
-    y: NDArray[np.int64]
-
-    def cut(self, first: int, after: int) -> Data:
-        """Some of the rows."""
-        return Data(self.X[first:after], self.y[first:after])
-
-
 def run(wish: Namespace) -> Reproduction:
     """Choose strengths on held-out training images, then train each kind once a seed and judge on the test images."""
     torch.set_num_threads(wish.threads)
-    train, test = (_mnist(part) for part in ("train", "t10k"))
+    train, test = (mnist(part) for part in ("train", "t10k"))
     train = train.cut(0, 1200 if wish.quick else TRAIN)
     held = len(train.y) // 5 if wish.quick else VALIDATION
     epochs = 2 if wish.quick else 20
@@ -98,18 +83,6 @@ def run(wish: Namespace) -> Reproduction:
     ]
     pixels = _on_pixels(fitted, held_out, train, test)
     return _reproduction(results, chosen, tried, pixels, wish, epochs, seeds)
-
-
-def _mnist(part: str) -> Data:
-    folder = Path(os.environ.get("ISTHMUS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-    files = [folder / "mnist" / f"{part}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")]
-    for file in files:
-        if not file.exists():
-            raise MissingDataError(
-                f"{file} is not there: put the four MNIST files into the folder mnist/ of ISTHMUS_DATA."
-            )
-    images, labels = map(read_idx, files)
-    return Data(images.reshape(len(images), -1).astype(np.float32) / np.float32(255), labels.astype(np.int64))
 
 
 def _trained(kind: Kind, strength: float, data: Data, epochs: int, seed: int) -> Autoencoder:
