@@ -11,13 +11,10 @@ from benchmarks.tables import markdown, publish
 from benchmarks.tasks import TASKS, prepare
 
 WORKER = Contender("penalties", "penalties")
-PLAIN = "isthmus, plain"
-SIGMOID = "isthmus, plain, sigmoid layers"
 LOOP = "PyTorch loop, plain"
 ESTIMATE = "Contractive"
 BRUTE = ("PyTorch loop, Jacobian row by row", "PyTorch loop, vmap(jacrev)", "Contractive, all directions")
-OF_SIGMOIDS = ("KLSparsity on hidden layers",)
-#: The most that a step may cost, in plain steps of isthmus.
+#: The most that a step may cost, in plain steps of isthmus with the same layers.
 TARGETS = {
     "GaussianNoise(0.3)": 1.15,
     "Masking(0.3)": 1.15,
@@ -50,8 +47,9 @@ def run(wish: Namespace) -> str:
     setting = {
         "data": TASKS["mnist"].split,
         "network": f"{TASKS['mnist'].shape}, squared error, batch {wish.step_rows}, float32, fused Adam",
-        "timing": f"{turns} turns; in a turn every contender takes 4 steps on the same batches, of which 3 are timed; "
-        "ratios within a turn, median (smallest to largest)",
+        "timing": f"{turns} turns; in a turn every contender takes 6 steps, of which 5 are timed, next to as many "
+        "plain ones on the same batches (of isthmus with the same layers, or of PyTorch); medians of the turns "
+        "(smallest to largest)",
         "seed": wish.seed,
         "threads": wish.threads,
     }
@@ -61,12 +59,11 @@ def run(wish: Namespace) -> str:
 
 
 def _steps(answer: Result) -> str:
-    seconds = answer["seconds"]
+    pairs = answer["pairs"]
+    loop = {turn: mine for turn, (mine, _) in enumerate(pairs[LOOP])}
     rows = []
-    for name in seconds:
-        # What a part costs is asked beside the same layers without it.
-        mine, plain = _paired(seconds, name, SIGMOID if name in OF_SIGMOIDS else PLAIN)
-        loop = _paired(seconds, name, LOOP)
+    for name, turns in pairs.items():
+        mine, plain = map(list, zip(*turns, strict=True))
         quotients = ratios(plain, mine)
         target = TARGETS.get(name)
         rows.append(
@@ -74,37 +71,31 @@ def _steps(answer: Result) -> str:
                 name,
                 f"{median(mine) * 1e3:.1f}",
                 spread(quotients),
-                f"{median(ratios(loop[1], loop[0])):.2f}",
+                f"{median(one / loop[turn] for turn, one in enumerate(mine)):.2f}",
                 "" if target is None else f"{target:g}",
                 "" if target is None else ("yes" if median(quotients) <= target else "NO"),
             ]
         )
-    columns = ["", "ms a step", "x plain", "x PyTorch loop, plain", "at most", "holds"]
+    columns = ["", "ms a step", "x the plain step beside it", "x PyTorch loop, plain", "at most", "holds"]
     return markdown(columns, rows)
 
 
 def _jacobians(answer: Result) -> str:
     """Whole steps, and what a step costs beyond the plain one of its kind: the penalty alone."""
-    seconds = answer["seconds"]
-    own = _beyond(seconds, ESTIMATE, PLAIN)
+    pairs = answer["pairs"]
+    own = _beyond(pairs[ESTIMATE])
     rows = []
     for name in BRUTE:
-        brute, mine = _paired(seconds, name, ESTIMATE)
-        alone = _beyond(seconds, name, PLAIN if name.startswith("Contractive") else LOOP)
-        rows.append([name, spread(ratios(mine, brute), 1), f"{alone * 1e3:.0f}", f"{alone / own:.1f}"])
+        alone = _beyond(pairs[name])
+        whole = ratios(
+            [mine for mine, _ in pairs[ESTIMATE]][: len(pairs[name])], [mine for mine, _ in pairs[name]]
+        )
+        rows.append([name, spread(whole, 1), f"{alone * 1e3:.0f}", f"{alone / own:.1f}"])
     columns = ["", "step / step with Contractive", "penalty alone, ms", "penalty alone / Contractive alone"]
     table = markdown(columns, rows)
     return f"{table}\n\nContractive alone: {own * 1e3:.1f} ms. At least 15 times faster is asked of the penalty alone."
 
 
-def _beyond(seconds: dict[str, list[float | None]], name: str, base: str) -> float:
-    """Median of the seconds by which a step takes longer than the plain one in the same turn."""
-    return median(one - two for one, two in zip(*_paired(seconds, name, base), strict=True))
-
-
-def _paired(seconds: dict[str, list[float | None]], one: str, other: str) -> tuple[list[float], list[float]]:
-    """The turns in which both were run."""
-    pairs = [
-        (a, b) for a, b in zip(seconds[one], seconds[other], strict=True) if a is not None and b is not None
-    ]
-    return [a for a, _ in pairs], [b for _, b in pairs]
+def _beyond(turns: list[tuple[float, float]]) -> float:
+    """Median of the seconds by which a step takes longer than the plain one beside it."""
+    return median(mine - plain for mine, plain in turns)

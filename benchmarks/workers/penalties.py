@@ -1,6 +1,7 @@
 """What a training step costs with one part more, beside the plain step: steps of all in turns, in one process.
 
-Prints ``{"seconds": {name: [one a turn]}, "steps": {name: kind}, "versions"}`` as one line of JSON.
+Prints ``{"pairs": {name: [[its seconds, those of the plain step beside it], one a turn]}, "versions"}`` as one line of
+JSON.
 """
 
 from __future__ import annotations
@@ -21,19 +22,21 @@ from benchmarks.workers.protocol import LEARNING_RATE, versions
 
 TASK = "mnist"
 #: Steps of one contender in a turn; the first one finds the caches full of another's weights and is not timed.
-BLOCK = 4
+BLOCK = 6
 PLAIN = "isthmus, plain"
 SIGMOID = "isthmus, plain, sigmoid layers"
+LOOP = "PyTorch loop, plain"
 Step = Callable[[Tensor], None]
 
 
 @dataclass
 class Contender:
-    """A name, what makes its step, and for how many of the turns it is run."""
+    """A name, what makes its step, for how many of the turns it is run, and beside whom."""
 
     name: str
     make: Callable[[], Step]
     share: float = 1.0
+    beside: str = PLAIN
 
 
 def library_step(*, automatic: bool = False, activation: str = "relu", **parts: Any) -> Step:
@@ -43,7 +46,7 @@ def library_step(*, automatic: bool = False, activation: str = "relu", **parts: 
     from isthmus.composition import Composition, Parts
     from isthmus.losses import SquaredError
     from isthmus.objective import Objective
-    from isthmus.training import guard
+    from isthmus.training import guard, subnormals
     from isthmus.training.devices import Devices
     from isthmus.training.optimizers.adam import Adam
     from isthmus.training.steps import AutogradStep, fastest
@@ -69,6 +72,7 @@ def library_step(*, automatic: bool = False, activation: str = "relu", **parts: 
         gradients.backward(loss)
         optimizer.step()
         number += 1
+        subnormals.flush(optimizer, number)
 
     return step
 
@@ -143,17 +147,25 @@ def contenders() -> list[Contender]:
         "Contractive": {"penalties": (Contractive(0.1),)},
         "Contractive, automatic gradient": {"penalties": (Contractive(0.1),), "automatic": True},
     }
-    made = [Contender(name, lambda parts=parts: library_step(**parts)) for name, parts in found.items()]
+    made = [
+        # What a part costs is asked beside the same layers without it.
+        Contender(
+            name,
+            lambda parts=parts: library_step(**parts),
+            beside=SIGMOID if parts.get("activation") == "sigmoid" and name != SIGMOID else PLAIN,
+        )
+        for name, parts in found.items()
+    ]
     return [
         *made,
-        Contender("PyTorch loop, plain", torch_step),
+        Contender(LOOP, torch_step),
         Contender(
             "Contractive, all directions",
             lambda: library_step(penalties=(Contractive(0.1, estimate="exact"),)),
             0.2,
         ),
-        Contender("PyTorch loop, Jacobian row by row", lambda: torch_step(jacobian_by_rows), 0.2),
-        Contender("PyTorch loop, vmap(jacrev)", lambda: torch_step(jacobian_by_vmap), 0.2),
+        Contender("PyTorch loop, Jacobian row by row", lambda: torch_step(jacobian_by_rows), 0.2, LOOP),
+        Contender("PyTorch loop, vmap(jacrev)", lambda: torch_step(jacobian_by_vmap), 0.2, LOOP),
     ]
 
 
@@ -168,15 +180,24 @@ def main() -> None:
     torch.set_num_threads(wish.threads)
     torch.manual_seed(wish.seed)
     X = torch.from_numpy(load(TASKS[TASK])[0])
-    steps = [(one, one.make()) for one in contenders()]
-    seconds: dict[str, list[float | None]] = {one.name: [] for one, _ in steps}
+    steps = {one.name: one.make() for one in contenders()}
+    pairs: dict[str, list[tuple[float, float]]] = {name: [] for name in steps}
     for turn in range(wish.turns):
         batches = X[torch.randint(len(X), (BLOCK, wish.batch))]
-        for one, step in steps if turn % 2 == 0 else steps[::-1]:
-            runs = turn < max(2, round(one.share * wish.turns))
-            seconds[one.name].append(block(step, batches) if runs else None)
+        for one in contenders():
+            if turn < max(2, round(one.share * wish.turns)):
+                pairs[one.name].append(pair(steps[one.name], steps[one.beside], batches, turn % 2 == 0))
         sys.stderr.write(f"  turn {turn + 1}/{wish.turns}\n")
-    sys.stdout.write(json.dumps({"seconds": seconds, "versions": versions()}) + "\n")
+    sys.stdout.write(json.dumps({"pairs": pairs, "versions": versions()}) + "\n")
+
+
+def pair(step: Step, plain: Step, batches: Tensor, first: bool) -> tuple[float, float]:
+    """Seconds a step of one and of the other, right after each other; ``first`` says which goes first."""
+    if first:
+        mine = block(step, batches)
+        return mine, block(plain, batches)
+    other = block(plain, batches)
+    return block(step, batches), other
 
 
 def block(step: Step, batches: Tensor) -> float:

@@ -11,18 +11,19 @@ import numpy as np
 import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
-from sklearn.utils import check_random_state
 
 from isthmus import registry, spec
 from isthmus.architectures.architecture import Architecture
 from isthmus.architectures.dense import Dense
+from isthmus.assembly import built, feed_of, parts_of, refuse_missing_labels
 from isthmus.codes.code import Code
 from isthmus.codes.deterministic import Deterministic
-from isthmus.composition import Composition, Parts, by_blocks
+from isthmus.composition import Composition, by_blocks
 from isthmus.corruptions.corruption import Corruption
 from isthmus.data.fitting import fit_transform
 from isthmus.data.opening import open_source
 from isthmus.data.subset import split_rows
+from isthmus.data.targets import read_targets
 from isthmus.data.units import event_scale, native
 from isthmus.density import LARGEST_SAMPLE, CodeDensity
 from isthmus.errors import DataError, IsthmusError, NonFiniteError, ParameterError, sentence
@@ -30,12 +31,13 @@ from isthmus.losses.loss import Loss
 from isthmus.metrics.baselines import BaselineFitter, Baselines
 from isthmus.metrics.evaluation import Evaluation
 from isthmus.penalties.penalty import Penalty
-from isthmus.training.feeding import Feed, block_rows, open_feed
+from isthmus.seeds import drawn_seed
+from isthmus.training.feeding import Feed, block_rows
 from isthmus.training.loop import Outcome, train
 from isthmus.training.state import read_seed
 from isthmus.training.training import Training
 from isthmus.training.watching import Watcher
-from isthmus.types import Batch, Context, Event
+from isthmus.types import Batch, Context
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -161,7 +163,8 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         ----------
         X : (n, features), (n, h, w) or (n, h, w, c) array or tensor; sparse matrix; frame; path; source.
         y : (n,) labels, read only by parts that ask for them. X_val, y_val : held-out data, watched and used for
-            early stopping, never trained on. watcher : told of every step and epoch.
+            early stopping, never trained on. Labels that are floats are numbers, all others are classes; None and NaN
+            mark rows without one. watcher : told of every step and epoch.
 
         Random: from ``random_state``. Raises NonFiniteError when the training diverges; the last good weights
         are kept then and the estimator is fitted with them.
@@ -170,23 +173,28 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         training: Training = choices.pop("training")
         seed = self._seed(training)
         source = open_source(X)
-        labels = self._labels(source, y)
+        known = read_targets(source, y)
+        labels = None if known is None else known.values
+        self.__dict__.pop("classes_", None)
+        if known is not None and known.classes is not None:
+            self.classes_ = known.classes
         held_out = validation_labels = None
         if X_val is not None:
             held_out = open_source(X_val)
-            validation_labels = self._validation_labels(held_out, y_val, labels)
+            validation_labels = None if known is None else known.of(held_out, y_val)
         elif training.validation_fraction:
             source, held_out = split_rows(source, training.validation_fraction, seed=seed)
             if labels is not None:
                 labels, validation_labels = labels[source.index], labels[held_out.index]
+        refuse_missing_labels(choices["penalties"], labels, held_out, validation_labels)
         transform = fit_transform(source, self.scaling)  # type: ignore[arg-type]
-        parts = _parts(choices, transform)
-        feed = _feed(source, transform, labels, training, seed)
+        parts = parts_of(choices, transform)
+        feed = feed_of(source, transform, labels, training, seed)
         validation = (
-            None if held_out is None else _feed(held_out, transform, validation_labels, training, seed)
+            None if held_out is None else feed_of(held_out, transform, validation_labels, training, seed)
         )
-        classes = len(self.classes_) if hasattr(self, "classes_") else 0
-        network = _built(parts, dataclasses.replace(transform.event, classes=classes), seed)
+        classes = 0 if known is None or known.classes is None else len(known.classes)
+        network = built(parts, dataclasses.replace(transform.event, classes=classes), seed)
         try:
             outcome = train(
                 network,
@@ -213,36 +221,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             return int(self.random_state)
         if self.random_state is None:
             return int(np.random.SeedSequence().generate_state(1)[0]) % 2**31
-        return _drawn_seed(self.random_state, "random_state of Autoencoder")
-
-    def _labels(self, source: Source, y: Any) -> torch.Tensor | None:
-        """Labels by row number: classes become 0, 1, ... and are kept in ``classes_``; floats stay numbers."""
-        labels = source.labels if y is None else np.asarray(y)
-        self.__dict__.pop("classes_", None)
-        if labels is None:
-            return None
-        if len(labels) != source.n_rows:
-            raise DataError(
-                f"y has {len(labels)} labels for {source.n_rows} rows of X: pass one label a row."
-            )
-        if labels.dtype.kind == "f":
-            return torch.as_tensor(labels, dtype=torch.float32)
-        self.classes_, codes = np.unique(labels, return_inverse=True)
-        return torch.as_tensor(codes.reshape(labels.shape))
-
-    def _validation_labels(self, source: Source, y: Any, labels: torch.Tensor | None) -> torch.Tensor | None:
-        """Labels of held-out rows in the training data's classes; None where training has none."""
-        given = source.labels if y is None else np.asarray(y)
-        if given is None or labels is None:
-            return None
-        if not hasattr(self, "classes_"):
-            return torch.as_tensor(given, dtype=torch.float32)
-        unknown = np.setdiff1d(given, self.classes_)
-        if len(unknown):
-            raise DataError(
-                f"y_val holds {unknown[0]!r}, which y does not: use labels of the training classes."
-            )
-        return torch.as_tensor(np.searchsorted(self.classes_, given))
+        return drawn_seed(self.random_state, "random_state of Autoencoder")
 
     def _finish(
         self,
@@ -373,7 +352,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._check_fitted()
         if n < 1:
             raise ParameterError(sentence("n of sample", "at least 1", n))
-        seed = _drawn_seed(random_state, "random_state of sample")
+        seed = drawn_seed(random_state, "random_state of sample")
         device = self._device()
         context = Context(torch.Generator(device).manual_seed(seed))
         with torch.inference_mode():
@@ -455,45 +434,3 @@ def event_scale_of(model: Autoencoder) -> NDArray[np.float64]:
     """(*event) data units per unit of model space of a fitted model."""
     model._check_fitted()
     return event_scale(model.transform_)
-
-
-def _drawn_seed(state: Any, what: str) -> int:
-    """A seed drawn from a random state as scikit-learn takes them. Raises ParameterError for anything else."""
-    try:
-        return int(check_random_state(state).randint(2**31 - 1))
-    except ValueError as error:
-        rule = "None, an integer in [0, 2**32) or a numpy RandomState"
-        raise ParameterError(sentence(what, rule, state)) from error
-
-
-def _built(parts: Parts, event: Event, seed: int) -> Composition:
-    """The network with its own constructors' weights, drawn from ``seed`` with the global generator put back."""
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        return Composition(parts, event)
-
-
-def _parts(choices: dict[str, Any], transform: Transform) -> Parts:
-    """The five choices with the loss that the data ask for; DataError for data that the loss cannot take."""
-    loss = choices["loss"]
-    if loss == "auto":
-        levels = any(column.kind == "categorical" for column in transform.event.columns)
-        loss = registry.named("losses", "table" if levels else "mse")()
-    problems = list(loss.refusals(transform.low, transform.high))
-    if problems:
-        raise DataError(" ".join(problems))
-    return Parts(**(choices | {"loss": loss}))
-
-
-def _feed(
-    source: Source, transform: Transform, labels: torch.Tensor | None, training: Training, seed: int
-) -> Feed:
-    return open_feed(
-        source,
-        transform,
-        labels=labels,
-        batch_size=training.batch_size,
-        shuffle=training.shuffle,
-        seed=seed,
-        spill=training.spill and training.max_epochs > 1,
-    )

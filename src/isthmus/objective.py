@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -47,8 +48,7 @@ class Objective(nn.Module):
 
 def total(terms: dict[str, Tensor]) -> Tensor:
     """(batch,) the sum of all terms."""
-    values = list(terms.values())
-    return values[0] if len(values) == 1 else torch.stack(values).sum(0)
+    return reduce(torch.add, terms.values())
 
 
 def _term_names(classes: list[str]) -> list[str]:

@@ -12,7 +12,14 @@ from isthmus.errors import ParameterError
 from isthmus.losses.binary_cross_entropy import BinaryCrossEntropy
 from isthmus.nn.balance import INTERVAL, GradientBalance
 from isthmus.nn.neighbors import heat_weights, linear_weights, squared_distances
-from isthmus.nn.similarity import distance_changes, distances, divergence, heat, product_changes
+from isthmus.nn.similarity import (
+    distance_changes,
+    distances,
+    divergence,
+    heat,
+    product_changes,
+    student_divergence,
+)
 from isthmus.objective import Objective, total
 from isthmus.penalties.generalized import Generalized
 from isthmus.penalties.relational import CodeScale, Relational
@@ -79,7 +86,7 @@ def test_a_rows_temperature_follows_its_neighbourhood(n, scale):
     log_p, coldness = heat(apart, perplexity=15.0)
     p = log_p.exp()
     perplexity = torch.special.entr(p).sum(1).exp()
-    torch.testing.assert_close(perplexity, torch.full_like(perplexity, min(15.0, n / 2)), rtol=0.03, atol=0.0)
+    torch.testing.assert_close(perplexity, torch.full_like(perplexity, min(15.0, n / 2)), rtol=0.05, atol=0.0)
     assert (p.diagonal() == 0).all()
     other = p.masked_fill(torch.eye(n, dtype=torch.bool), -1).argmax(1)
     here = torch.arange(n)
@@ -324,24 +331,42 @@ def test_relations_of_codes_are_a_divergence_from_a_student_kernel():
 def test_the_unit_of_codes_is_found_whatever_their_scale(scale):
     x = torch.randn(64, 6, generator=torch.Generator().manual_seed(0))
     z = scale * x[None, :, :3]
-    p = heat(distances(x[None]), perplexity=5.0)[0].exp()
-    itself = torch.eye(64, dtype=torch.bool)
-    apart = torch.cdist(z, z).square()
+    log_p = heat(distances(x[None]), perplexity=5.0)[0]
+    apart = distances(z)
     unit = CodeScale()
     unit.learning = True
     for _ in range(60):
-        unit(apart, p, itself)
+        unit(apart, log_p)
     unit.learning = False
-    best = divergence_of(unit, apart, p, itself)
+    best = student_divergence(log_p, z, apart, unit(apart, log_p)).mean()
     for step in (-0.2, 0.2):
         unit.log_unit += step
-        assert divergence_of(unit, apart, p, itself) > best
+        assert student_divergence(log_p, z, apart, unit(apart, log_p)).mean() > best
         unit.log_unit -= step
 
 
-def divergence_of(unit, apart, p, itself):
-    log_q = unit(apart, p, itself).masked_fill(itself, 0.0)
-    return float((torch.xlogy(p, p) - p * log_q).sum(-1).mean())
+def test_divergence_from_a_student_kernel_is_its_formula_with_its_gradient():
+    z = uniform(2, 5, 3).requires_grad_()
+    log_p = heat(distances(uniform(2, 5, 6, seed=1)), perplexity=2.0)[0]
+    weights, unit = uniform(2, 5, seed=2), torch.tensor(1.7, dtype=z.dtype)
+    itself = torch.eye(5, dtype=torch.bool)
+    kernel = (1 / (1 + unit * torch.cdist(z, z).square())).masked_fill(itself, 0.0)
+    q = (kernel / kernel.sum(-1, keepdim=True)).masked_fill(itself, 1.0)
+    p = log_p.exp()
+    expected = (torch.xlogy(p, p) - p * q.log()).sum(-1)
+    found = student_divergence(log_p, z, distances(z.detach()), unit)
+    torch.testing.assert_close(found, expected)
+    (wanted,) = torch.autograd.grad((expected * weights).sum(), z)
+    (gradient,) = torch.autograd.grad((found * weights).sum(), z)
+    torch.testing.assert_close(gradient, wanted)
+
+
+def test_a_row_alone_has_no_divergence_from_a_student_kernel():
+    z = uniform(1, 1, 3).requires_grad_()
+    log_p = heat(distances(uniform(1, 1, 6)), perplexity=2.0)[0]
+    found = student_divergence(log_p, z, distances(z.detach()), torch.ones((), dtype=z.dtype))
+    assert found.item() == 0
+    assert not torch.autograd.grad(found.sum(), z)[0].any()
 
 
 def test_products_compare_reconstructions_and_refuse_codes():

@@ -34,6 +34,8 @@ class GradientBalance(nn.Module):
         self.register_buffer("squares", torch.zeros(2))
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self._count: int | None = None
+        #: The factor with the tensor and its version that it was computed from.
+        self._known: tuple[Tensor, int, Tensor] | None = None
 
     def step(self) -> bool:
         """Count one step of a training; True when gradients are to be measured in it."""
@@ -46,17 +48,25 @@ class GradientBalance(nn.Module):
 
     @torch.no_grad()
     def observe(self, data: Tensor, term: Tensor) -> None:
-        """Take in two gradients of sums over rows, each (batch, ...), in a step for which :meth:`step` was True."""
+        """Take in two gradients of sums over rows, each (rows, ...), in a step for which :meth:`step` was True.
+
+        Rows without a gradient count as well; the two may be of different numbers of rows.
+        """
         seen = (self._count or 1) // INTERVAL
         memory = min(MEMORY, seen / (seen + 1.0))
-        means = torch.stack([gradient.square().sum() for gradient in (data, term)]) / max(len(data), 1)
+        means = torch.stack([gradient.square().sum() / max(len(gradient), 1) for gradient in (data, term)])
         self.squares.lerp_(means.to(self.squares), 1.0 - memory)
 
     def factor(self) -> Tensor:
         """What the second term is to be multiplied by, a scalar; 1 before anything was measured."""
-        data, term = self.squares
+        squares = self.squares
+        if self._known is not None and self._known[0] is squares and self._known[1] == squares._version:
+            return self._known[2]
+        data, term = squares
         ratio = (data / term.clamp(min=torch.finfo(term.dtype).tiny)).sqrt()
-        return torch.where(term > 0, ratio, torch.ones_like(ratio))
+        factor = torch.where(term > 0, ratio, torch.ones_like(ratio))
+        self._known = squares, squares._version, factor
+        return factor
 
     def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:
         super()._load_from_state_dict(*args, **kwargs)

@@ -33,7 +33,7 @@ class RunningMean(nn.Module):
     def update(self, mean: Tensor, rows: int) -> None:
         """Take in the mean over ``rows`` new rows; no row changes nothing."""
         if rows:
-            self.sums.mul_(self.memory).add_(mean * rows)
+            self.sums.mul_(self.memory).add_(mean, alpha=rows)
             self.rows.mul_(self.memory).add_(rows)
 
     def forward(self) -> Tensor:
@@ -77,10 +77,10 @@ class Multiplier(nn.Module):
         violation = violation.clamp(-3.0, 3.0)
         self.recent.lerp_(violation, 0.2)
         self.earlier.lerp_(violation, 0.04)
-        gain = (WAY * (progress - self.progress)).clamp(SLOWEST, FASTEST)
+        gain = (progress - self.progress).mul_(WAY).clamp_(SLOWEST, FASTEST)
         self.progress.fill_(progress)
-        ahead = violation.clamp(-1.0, 1.0) + 1.5 * (self.recent - self.earlier)
-        self.level.add_(gain * ahead.clamp(-1.0, 1.0)).clamp_(-self.bound, self.bound)
+        ahead = torch.add(violation.clamp_(-1.0, 1.0), self.recent - self.earlier, alpha=1.5)
+        self.level.addcmul_(gain, ahead.clamp_(-1.0, 1.0)).clamp_(-self.bound, self.bound)
 
     def forward(self) -> Tensor:
         return (self.level + self.recent.clamp(-1.0, 1.0)).exp()

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
     from isthmus.composition import Composition
     from isthmus.types import Forward
 
+#: Rows of a batch in which the pull of the data on the code is measured; batches are shuffled, and the mean goes on
+#: over many batches.
+PULLED_ROWS = 64
+
 
 @dataclass
 class BalancedPenalty(Penalty, ABC):
@@ -87,11 +91,13 @@ def pull_to(forward: Forward, target: Tensor) -> Tensor:
 
 
 def pull_at_code(forward: Forward) -> Tensor:
-    """(batch, code) gradient of the composition's loss by the code: one pass more through the decoder."""
+    """(rows, code) gradient of the composition's loss by the codes of some rows: one pass more through the decoder."""
     network: Any = forward.network
-    z = forward.z.detach().requires_grad_()
+    rows = slice(PULLED_ROWS)
+    z = forward.z[rows].detach().requires_grad_()
+    mask = None if forward.mask is None else forward.mask[rows]
     with torch.enable_grad():
-        nats = network.nll(network.decode(z), forward.x, forward.mask)
+        nats = network.nll(network.decode(z), forward.x[rows], mask)
     (gradient,) = torch.autograd.grad(nats.sum(), z)
     return gradient
 

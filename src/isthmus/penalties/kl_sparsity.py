@@ -86,7 +86,7 @@ class KLSparsity(Penalty):
         mean = cast(RunningMean, state.mean)  # type: ignore[union-attr]
         mean.update(batch.detach(), rows)
         running = mean().to(batch.dtype).clamp(EDGE, 1 - EDGE)
-        value = self._factor(state) * self._divergence(running + (batch - batch.detach())).expand(rows)
+        value = (self._factor(state) * self._through(batch, running)).expand(rows)
         if self.reach:
             self._adapt(cast(Any, state), running, forward.context.progress)
         return value
@@ -112,6 +112,14 @@ class KLSparsity(Penalty):
         entropy = target * math.log(target) + (1 - target) * math.log1p(-target)
         return (entropy - target * means.log() - (1 - target) * torch.log1p(-means)).sum()
 
+    def _through(self, batch: Tensor, running: Tensor) -> Tensor:
+        """The divergence at the running means, whose gradient by them goes to the batch's."""
+        with torch.no_grad():
+            value = self._divergence(running)
+            slope = (running - self.activity).div_(torch.addcmul(running, running, running, value=-1.0))
+        along = torch.dot(slope, batch)
+        return value + (along - along.detach())
+
     def _mean_activities(self, forward: Forward) -> Tensor:
         """(units,) means over the rows, in [0, 1]."""
         layers = [forward.z] if self.on == "code" else list(forward.activations)
@@ -120,7 +128,7 @@ class KLSparsity(Penalty):
             self._refuse("ones outside [0, 1]")
         # Means of few ones among many rows need more digits than bfloat16 has.
         dtype = torch.promote_types(layers[0].dtype, torch.float32)
-        means = [layer.flatten(1).mean(0, dtype=dtype) for layer in layers]
+        means = [cast(Tensor, _RowMean.apply(layer.flatten(1), dtype)) for layer in layers]  # type: ignore[no-untyped-call]
         joined = means[0] if len(means) == 1 else torch.cat(means)
         return 0.5 * (1 + joined) if squashing == "tanh" else joined
 
@@ -141,3 +149,17 @@ class KLSparsity(Penalty):
                 "set activation='sigmoid', or use L1",
             )
         )
+
+
+class _RowMean(torch.autograd.Function):
+    """x (rows, units) -> (units,) means over the rows, whose gradient is one row seen as many, not written out."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, dtype: torch.dtype) -> Tensor:
+        ctx.like = x.shape, x.dtype
+        return x.mean(0, dtype=dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        shape, dtype = ctx.like
+        return (gradient / shape[0]).to(dtype).expand(shape), None

@@ -11,7 +11,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from isthmus.nn.balance import INTERVAL
-from isthmus.nn.similarity import distance_changes, distances, divergence, heat, product_changes, products
+from isthmus.nn.similarity import (
+    distance_changes,
+    distances,
+    divergence,
+    heat,
+    product_changes,
+    products,
+    student_divergence,
+)
 from isthmus.penalties.balanced import BalancedPenalty, learning
 from isthmus.spec import In
 
@@ -136,10 +144,9 @@ class Relational(BalancedPenalty):
     def _divergence_of_codes(self, x: Tensor, z: Tensor, known: Tensor | None, scale: CodeScale) -> Tensor:
         with torch.no_grad():
             log_p, _ = heat(distances(_about(x, _origin(x, known), known), known), perplexity=self.perplexity)
-        itself = torch.eye(z.shape[1], dtype=torch.bool, device=z.device)
-        log_q: Tensor = scale(_apart(z), log_p.exp(), itself)
-        nats: Tensor = (log_p.exp() * (log_p - log_q).masked_fill(itself, 0.0)).sum(-1)
-        return nats
+            apart = distances(_about(z, _origin(z, None), None))
+            unit = scale(apart, log_p)
+        return student_divergence(log_p, z, apart, unit)
 
     def _squared_error(self, x: Tensor, others: Tensor) -> Tensor:
         changes = product_changes(x, others)
@@ -200,32 +207,26 @@ class CodeScale(nn.Module):
         super()._load_from_state_dict(*args, **kwargs)
         self._count = None
 
-    def forward(self, apart: Tensor, p: Tensor, itself: Tensor) -> Tensor:
-        """apart (stack, rows, rows) squared distances of codes, p likewise -> log q of a Student kernel of them."""
-        if self.learning and self._due():
-            self._fit(apart.detach(), p, itself)
-        near = -torch.log1p(self.log_unit.exp() * apart)
-        return torch.log_softmax(near.masked_fill(itself, -torch.inf), dim=-1)
-
     @torch.no_grad()
-    def _fit(self, apart: Tensor, p: Tensor, itself: Tensor) -> None:
+    def forward(self, apart: Tensor, log_p: Tensor) -> Tensor:
+        """apart (stack, rows, rows) squared distances of codes, log_p of the data likewise -> their unit's inverse."""
+        if self.learning and self._due():
+            self._fit(apart, log_p.exp())
+        return self.log_unit.exp()
+
+    def _fit(self, apart: Tensor, p: Tensor) -> None:
         # The first batch starts from the unit in which the mean distance is 1.
         first = self.steps == 1
         start = -apart.mean().clamp(min=torch.finfo(apart.dtype).tiny).log()
         self.log_unit.copy_(torch.where(first, start.to(self.log_unit), self.log_unit))
         share = self.log_unit.exp() * apart
-        q = (-torch.log1p(share)).masked_fill(itself, -torch.inf).softmax(-1)
+        near = -torch.log1p(share)
+        near.diagonal(dim1=-2, dim2=-1).fill_(-torch.inf if near.shape[-1] > 1 else 0.0)
+        q = near.softmax(-1)
         share = share / (1 + share)
         slope = ((p - q) * share).sum(-1).mean()
         bend = (q * share.square()).sum(-1) - (q * share).sum(-1).square()
         self.log_unit -= (slope / bend.mean().clamp(min=1e-4)).clamp(-0.3, 0.3).to(self.log_unit)
-
-
-def _apart(z: Tensor) -> Tensor:
-    """z (stack, rows, code) -> (stack, rows, rows) squared distances, differentiable."""
-    z = z - z.mean(1, keepdim=True).detach()
-    squares = z.square().sum(-1)
-    return (squares[..., :, None] + squares[..., None, :] - 2 * (z @ z.mT)).clamp(min=0)
 
 
 def _stacked(x: Tensor, size: int) -> list[Tensor]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,12 +20,15 @@ from isthmus import registry
 from isthmus.composition import BetweenSteps
 from isthmus.errors import NonFiniteError, ParameterError
 from isthmus.objective import Objective
-from isthmus.training import guard
+from isthmus.training import guard, subnormals
+from isthmus.training.averaging import WeightAverage, copied, started
 from isthmus.training.devices import Devices, local_processes, resolve_device
 from isthmus.training.initial.pretraining import Pretrainer, Pretraining, Records
+from isthmus.training.interrupts import interruptible
 from isthmus.training.precision import choose
 from isthmus.training.state import Position, Tensors, load_state, save_state
 from isthmus.training.steps import AutogradStep, acting, fastest
+from isthmus.training.sums import FOLD_STEPS, TermSums
 from isthmus.training.threads import share, suited, threads
 from isthmus.training.watching import Plan, Silent, Watcher
 from isthmus.types import Context
@@ -38,8 +39,6 @@ if TYPE_CHECKING:
     from isthmus.training.training import Training
     from isthmus.types import Batch
 
-#: Steps whose rows are kept before they are added up.
-FOLD_STEPS = 64
 #: Rows that initial weights may look at.
 INITIAL_ROWS = 2048
 
@@ -94,7 +93,7 @@ def train(
         network, batch_size=feed.batch_size, available=share(local_processes())
     )
     accelerators = range(torch.cuda.device_count()) if device.startswith("cuda") else []
-    with threads(count), torch.random.fork_rng(devices=accelerators), _interruptible() as interrupted:
+    with threads(count), torch.random.fork_rng(devices=accelerators), interruptible() as interrupted:
         trainer = _Trainer(
             network, feed, training, Devices(device, precision), seed, validation, watcher, interrupted
         )
@@ -128,8 +127,7 @@ class _Trainer:
         self.objective: nn.Module = Objective(network)
         self.stage = ""
         self.position = Position()
-        self.pending: dict[str, list[Tensor]] = {}
-        self.sums: dict[str, Tensor] = {}
+        self.sums = TermSums()
         self.checkpoint = None if training.checkpoint is None else Path(training.checkpoint)
         self.saved_at = time.monotonic()
 
@@ -164,12 +162,11 @@ class _Trainer:
         self.fingerprint = self._fingerprint(rate)
         if resumed and self.checkpoint is not None:
             self.position = load_state(self.checkpoint, self.tensors, fingerprint=self.fingerprint)
-            self._restore_terms()
+            self.sums.restore(self.tensors.terms)
         elif training.averaging:
-            self.tensors.average.update(_averaged(self.network, copied=True))
-        weights = _averaged(self.network)
-        self.running = [weights[name] for name in self.tensors.average]
-        self.snapshot = _copied(self.network)
+            self.tensors.average.update(started(self.network))
+        self.average = WeightAverage(self.network, self.tensors.average, training.averaging)
+        self.snapshot = copied(self.network)
         self.watcher.started(
             Plan(
                 rows=self.feed.n_rows,
@@ -221,7 +218,7 @@ class _Trainer:
         if training.patience is not None and self.tensors.best:
             self.network.load_state_dict(self.tensors.best)
         elif self.tensors.average:
-            _write(self.network, self.tensors.average)
+            self.average.write()
         self.network.eval()
         self.devices.barrier()
         return self._outcome("patience" if position.stopped else "max_epochs", thread_count)
@@ -257,7 +254,7 @@ class _Trainer:
             position.step += 1
             self.watcher.stepped(position.epoch + 1, position.step)
             if position.step % FOLD_STEPS == 0:
-                self._fold()
+                self.sums.fold()
             if self._is_due() or self.interrupted():
                 position.epoch_seconds += time.perf_counter() - started
                 if self.devices.count == 1:  # otherwise each process has its own part of the epoch's sums
@@ -285,13 +282,13 @@ class _Trainer:
         if self.training.gradient_clip is not None:
             nn.utils.clip_grad_norm_(self.parameters, self.training.gradient_clip)
         self.optimizer.step()
+        done = self.position.epoch * self.feed.steps + self.position.step
+        subnormals.flush(self.optimizer, done + 1)
         for part, state in self.acting:
-            done = self.position.epoch * self.feed.steps + self.position.step + 1
-            part.between_steps(BetweenSteps(self.network, self.optimizer, context, done), state)
+            part.between_steps(BetweenSteps(self.network, self.optimizer, context, done + 1), state)
         if self.tensors.average:
-            self._average()
-        for name, value in terms.items():
-            self.pending.setdefault(name, []).append(value.detach())
+            self.average.update(done)
+        self.sums.add(terms)
 
     def _stop_non_finite(self, batch: Batch, context: Context) -> None:
         """Restore the last good weights and raise the error that says where it happened."""
@@ -307,26 +304,11 @@ class _Trainer:
         self.network.load_state_dict(self.snapshot)
         raise error
 
-    @torch.no_grad()
-    def _average(self) -> None:
-        done = self.position.epoch * self.feed.steps + self.position.step
-        # Younger means remember less, so that the first weights are soon forgotten.
-        memory = min(self.training.averaging, (1.0 + done) / (10.0 + done))
-        torch._foreach_lerp_(list(self.tensors.average.values()), self.running, 1.0 - memory)
-
-    def _fold(self) -> None:
-        """Add up the rows that have gathered."""
-        for name, rows in self.pending.items():
-            summed = torch.cat(rows).sum(
-                dtype=torch.float64 if rows[0].device.type != "mps" else torch.float32
-            )
-            self.sums[name] = self.sums[name] + summed if name in self.sums else summed
-        self.pending = {}
-
     def _close_epoch(self) -> None:
-        self._fold()
         position = self.position
-        means = {name: self.devices.total(value) / self.feed.n_rows for name, value in self.sums.items()}
+        means = {
+            name: self.devices.total(value) / self.feed.n_rows for name, value in self.sums.fold().items()
+        }
         record: dict[str, Any] = {
             "epoch": position.epoch + 1,
             "seconds": position.epoch_seconds,
@@ -340,13 +322,14 @@ class _Trainer:
                 }
             if not all(math.isfinite(value) for value in record.values()):
                 self._refuse_epoch(record)
-            self.snapshot = _copied(self.network)
+            self.snapshot = copied(self.network)
             self._judge(record)
             position.history.append(record)
             self.watcher.epoch_ended(record, self.network)
         position.seconds += position.epoch_seconds
         position.epoch_seconds = 0.0
-        position.epoch, position.step, self.sums = position.epoch + 1, 0, {}
+        position.epoch, position.step = position.epoch + 1, 0
+        self.sums.clear()
         finished = position.stopped or position.epoch == self.training.max_epochs
         if finished or self._is_due():
             self._save()
@@ -392,13 +375,8 @@ class _Trainer:
     def _as_returned(self) -> Iterator[None]:
         """The network in evaluation mode, with averaged weights where they are kept."""
         self.network.eval()
-        if not self.tensors.average:
+        with self.average.written():
             yield
-        else:
-            running = _copied(self.network)
-            _write(self.network, self.tensors.average)
-            yield
-            self.network.load_state_dict(running)
         self.network.train()
 
     def _is_due(self) -> bool:
@@ -408,21 +386,12 @@ class _Trainer:
     def _save(self) -> None:
         if self.checkpoint is None:
             return
-        self.tensors.terms = {f"sum/{name}": value for name, value in self.sums.items()}
-        self.tensors.terms |= {f"rows/{name}": torch.cat(rows) for name, rows in self.pending.items()}
+        self.tensors.terms = self.sums.tensors()
         if self.devices.rank == 0:
             save_state(
                 self.checkpoint, self.position, self.tensors, seed=self.seed, fingerprint=self.fingerprint
             )
         self.saved_at = time.monotonic()
-
-    def _restore_terms(self) -> None:
-        for name, value in self.tensors.terms.items():
-            kind, _, term = name.partition("/")
-            if kind == "sum":
-                self.sums[term] = value
-            else:
-                self.pending[term] = [value]
 
     def _fingerprint(self, rate: float) -> str:
         """A hash of all that decides what the training computes."""
@@ -460,40 +429,3 @@ def _narrowed(batch: Batch, first: int, count: int) -> Batch:
     return type(batch)(
         *(None if value is None else value[first : first + count] for value in vars(batch).values())  # type: ignore[arg-type]
     )
-
-
-def _copied(network: nn.Module) -> dict[str, Tensor]:
-    return {name: value.detach().clone() for name, value in network.state_dict().items()}
-
-
-def _averaged(network: nn.Module, *, copied: bool = False) -> dict[str, Tensor]:
-    """What an average is taken of: weights, and the running statistics that belong to them."""
-    state = {name: value for name, value in network.state_dict().items() if value.is_floating_point()}
-    return {name: value.clone() for name, value in state.items()} if copied else state
-
-
-@torch.no_grad()
-def _write(network: nn.Module, values: dict[str, Tensor]) -> None:
-    for name, value in network.state_dict().items():
-        if name in values:
-            value.copy_(values[name])
-
-
-@contextmanager
-def _interruptible() -> Iterator[Callable[[], bool]]:
-    """Ctrl-C asks the loop to stop after its step; a second one stops at once. Only the main thread can listen."""
-    asked = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set
-        return
-
-    def ask(number: int, frame: Any) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-
-    before = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, before)

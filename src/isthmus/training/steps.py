@@ -148,14 +148,17 @@ class ChainStep:
         )
         with self.devices.autocast():
             terms = self.objective.terms(forward, nats)
-        more = [value for name, value in terms.items() if name != RECONSTRUCTION and value.requires_grad]
-        added = torch.stack(more).sum() / rows if more else None
+        more = {
+            name: value for name, value in terms.items() if name != RECONSTRUCTION and value.requires_grad
+        }
+        added = total(more).sum() / rows if more else None
 
         def backward() -> None:
             self._back(_Pass(h, encoded.z, activations, output, added), gradient, below, above)
 
         self._backward = backward
-        return terms, total(terms).mean()
+        with torch.no_grad():
+            return terms, total(terms).mean()
 
     def _back(self, one: _Pass, gradient: Tensor, below: Kept, above: Kept) -> None:
         """Down through the decoder, the middle and the encoder."""
@@ -171,7 +174,8 @@ class ChainStep:
         ends.append((one.z, self.chain.backward(gradient, above, first=self.middle)))
         found.add(ends, [one.h, *self.others])
         more = [found.of(leaf) for leaf in one.activations]
-        self.chain.backward(found.onto(torch.zeros_like(one.h), one.h), below, more=more)
+        by_h = found.of(one.h)
+        self.chain.backward(torch.zeros_like(one.h) if by_h is None else by_h, below, more=more)
         for parameter in self.parameters:
             if parameter.grad is None or id(parameter) in self.apart:
                 parameter.grad = found.of(parameter)

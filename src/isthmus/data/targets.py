@@ -1,0 +1,111 @@
+"""Labels of rows: classes, which become codes 0, 1, ..., or numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from isthmus.errors import DataError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from isthmus.data.source import Source
+
+#: The code of a row without a label.
+UNLABELLED = -1
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is known of the rows besides themselves.
+
+    values : (n, ...) int64 codes of classes, ``UNLABELLED`` where there is none; or float32 numbers, NaN where there is
+    none. classes : the sorted distinct labels that codes stand for, None for numbers.
+    """
+
+    values: Tensor
+    classes: NDArray[Any] | None
+
+    def of(self, source: Source, y: Any = None) -> Tensor | None:
+        """Labels of other rows in these classes, None where they bring none. Raises DataError for other classes."""
+        given = _given(source, y, "y_val", "X_val")
+        if given is None:
+            return None
+        if self.classes is None:
+            return _numbers(given, "y_val")
+        missing = _missing(given)
+        unknown = sorted(set(given[~missing].ravel().tolist()) - set(self.classes.tolist()), key=repr)
+        if unknown:
+            raise DataError(
+                f"y_val holds {unknown[0]!r}, which y does not: use labels of the training classes."
+            )
+        codes = np.full(given.shape, UNLABELLED)
+        codes[~missing] = np.searchsorted(self.classes, given[~missing].astype(self.classes.dtype))
+        return torch.as_tensor(codes)
+
+
+def read_targets(source: Source, y: Any = None) -> Targets | None:
+    """The labels of a source, or ``y`` in their place: one a row, None for neither.
+
+    Floats are numbers, all else are classes; None, NaN and NA are rows without a label.
+    Raises DataError for another number of labels than of rows, and for classes that have no order.
+    """
+    given = _given(source, y, "y", "X")
+    if given is None:
+        return None
+    if given.dtype.kind == "f":
+        return Targets(_numbers(given, "y"), None)
+    missing = _missing(given)
+    try:
+        classes, found = np.unique(given[~missing], return_inverse=True)
+    except TypeError:
+        kinds = sorted({type(value).__name__ for value in given[~missing].ravel()})
+        raise DataError(
+            f"y holds labels of different kinds ({', '.join(kinds)}): make them all text or all integers."
+        ) from None
+    codes = np.full(given.shape, UNLABELLED)
+    codes[~missing] = found.ravel()
+    return Targets(torch.as_tensor(codes), classes)
+
+
+def _given(source: Source, y: Any, name: str, of: str) -> NDArray[Any] | None:
+    labels = source.labels if y is None else _array(y)
+    if labels is not None and len(labels) != source.n_rows:
+        raise DataError(
+            f"{name} has {len(labels)} labels for {source.n_rows} rows of {of}: pass one label a row."
+        )
+    return labels
+
+
+def _array(y: Any) -> NDArray[Any]:
+    found = np.asarray(y)
+    if found.dtype.kind == "f" and getattr(getattr(y, "dtype", None), "kind", "f") in "iub":
+        # Integers of which some are missing, in a frame's own type: NumPy would make numbers of the classes.
+        found = np.asarray(y.astype(object))
+    return found
+
+
+def _numbers(given: NDArray[Any], name: str) -> Tensor:
+    try:
+        return torch.as_tensor(given.astype(np.float32))
+    except (TypeError, ValueError):
+        raise DataError(f"{name} holds {given.ravel()[:1].tolist()[0]!r} where y holds numbers: pass numbers.") from None
+
+
+def _missing(given: NDArray[Any]) -> NDArray[np.bool_]:
+    """Where there is no label: None, or a value that is not equal to itself, as NaN and NaT are and NA may be."""
+    if given.dtype.kind != "O":
+        return np.zeros(given.shape, dtype=bool)
+    return np.array([_is_missing(value) for value in given.ravel()], dtype=bool).reshape(given.shape)
+
+
+def _is_missing(value: Any) -> bool:
+    try:
+        return value is None or bool(value != value)
+    except TypeError:  # pandas' NA is neither equal nor unequal to itself
+        return True
