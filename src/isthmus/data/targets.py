@@ -94,7 +94,8 @@ def _numbers(given: NDArray[Any], name: str) -> Tensor:
     try:
         return torch.as_tensor(given.astype(np.float32))
     except (TypeError, ValueError):
-        raise DataError(f"{name} holds {given.ravel()[:1].tolist()[0]!r} where y holds numbers: pass numbers.") from None
+        first = given.ravel().tolist()[0]
+        raise DataError(f"{name} holds {first!r} where y holds numbers: pass numbers.") from None
 
 
 def _missing(given: NDArray[Any]) -> NDArray[np.bool_]:
