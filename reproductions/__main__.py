@@ -15,7 +15,7 @@ from reproductions import page
 from reproductions.protocol import Reproduction
 
 HERE = Path(__file__).resolve().parent
-PLUMBING = ("page", "protocol")
+PLUMBING = ("mnist", "networks", "page", "protocol")
 
 
 def names() -> list[str]:
