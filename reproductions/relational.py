@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from argparse import Namespace
-from dataclasses import dataclass
-from pathlib import Path
 from statistics import mean, stdev
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from benchmarks.tables import markdown
-from benchmarks.tasks import MissingDataError
 from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
@@ -20,14 +15,12 @@ from isthmus import Autoencoder
 from isthmus.architectures import Dense
 from isthmus.codes import Deterministic, Gaussian
 from isthmus.corruptions import GaussianNoise
-from isthmus.data.idx import read_idx
 from isthmus.penalties import Generalized, KLSparsity, Relational
 from isthmus.training import Training
+from reproductions.mnist import Data, mnist
 from reproductions.protocol import Claim, Reproduction
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from isthmus.penalties.penalty import Penalty
 
 CODE, HIDDEN, EPOCHS, BATCH = 10, (256,), 15, 256
@@ -58,14 +51,6 @@ seeds: the larger, the better the classifier, and the more of the data is lost, 
 weight is depends on what reconstructions may cost. Comparing each row with 256, 128 or 64 others
 (the default) made no difference. Sparse means a target activity of 0.3 of ten sigmoid units here,
 squared weights in the paper; the variational one lacks the paper's second divergence."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """Images (n, 784) in [0, 1] with their digits."""
-
-    X: NDArray[np.float32]
-    y: NDArray[np.int64]
 
 
 def run(wish: Namespace) -> Reproduction:
@@ -234,22 +219,7 @@ def _spread(found: list[dict[str, float]], key: str) -> str:
 
 def _data(*, quick: bool) -> tuple[Data, Data, Data]:
     """The first training images, the last of them held out, and the test images."""
-    here = Path(__file__).resolve().parent
-    folder = Path(os.environ.get("ISTHMUS_DATA", here.parent.parent / "shared" / "data")) / "mnist"
-    parts = []
-    for part in ("train", "t10k"):
-        files = [folder / f"{part}-{kind}-ubyte.gz" for kind in ("images-idx3", "labels-idx1")]
-        for file in files:
-            if not file.exists():
-                raise MissingDataError(
-                    f"{file} is not there: put the four MNIST files into the folder mnist/ of ISTHMUS_DATA."
-                )
-        images, labels = (read_idx(file) for file in files)
-        parts.append(Data(images.reshape(len(images), -1).astype(np.float32) / 255, labels.astype(np.int64)))
-    everything, test = parts
+    everything, test = mnist("train"), mnist("t10k")
     rows, after = (1000, 500) if quick else (ROWS, HELD_OUT)
-    return (
-        Data(everything.X[:rows], everything.y[:rows]),
-        Data(everything.X[-after:], everything.y[-after:]),
-        Data(test.X[:after], test.y[:after]),
-    )
+    last = len(everything.X)
+    return everything.cut(0, rows), everything.cut(last - after, last), test.cut(0, after)

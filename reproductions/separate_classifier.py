@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from argparse import Namespace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from benchmarks.tables import markdown
-from benchmarks.tasks import MissingDataError
 from scipy.ndimage import affine_transform
 from scipy.stats import t as student
 
 from isthmus import Autoencoder, recipes
-from isthmus.data.idx import read_idx
 from isthmus.metrics.redundancy import hsic, mean_canonical_correlation
+from reproductions.mnist import mnist
 from reproductions.protocol import Claim, Reproduction
 
 Array = np.ndarray
@@ -83,33 +80,20 @@ def run(wish: Namespace) -> Reproduction:
 
 def _turned(rows: tuple[int, int, int]) -> dict[str, tuple[Array, Array, Array]]:
     """Images (n, 784) in [0, 1], classes (n,) and angles (n,) of each split."""
-    folder = (
-        Path(os.environ.get("ISTHMUS_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
-        / "mnist"
-    )
-    files = [
-        folder / f"{part}-ubyte.gz"
-        for part in ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-labels-idx1")
-    ]
-    for file in files:
-        if not file.exists():
-            raise MissingDataError(
-                f"{file} is not there: put the four MNIST files into the folder mnist/ of ISTHMUS_DATA."
-            )
-    images, labels, test_images, test_labels = map(read_idx, files)
+    train_images, test_images = mnist("train"), mnist("t10k")
     generator = np.random.default_rng(20180)
-    order = generator.permutation(len(images))
+    order = generator.permutation(len(train_images.X))
     train, validation = order[: rows[0]], order[rows[0] : rows[0] + rows[1]]
-    test = generator.permutation(len(test_images))[: rows[2]]
+    test = generator.permutation(len(test_images.X))[: rows[2]]
     picked = {
-        "train": (images, labels, train),
-        "validation": (images, labels, validation),
-        "test": (test_images, test_labels, test),
+        "train": (train_images, train),
+        "validation": (train_images, validation),
+        "test": (test_images, test),
     }
     splits = {}
-    for name, (source, classes, index) in picked.items():
+    for name, (source, index) in picked.items():
         angles = generator.uniform(-LARGEST_TURN, LARGEST_TURN, len(index))
-        splits[name] = (_turn(source[index], angles), classes[index].astype(int), angles)
+        splits[name] = (_turn(source.X[index].reshape(-1, 28, 28), angles), source.y[index], angles)
     return splits
 
 
@@ -120,8 +104,8 @@ def _turn(images: Array, angles: Array) -> Array:
     for place, (image, angle) in enumerate(zip(images, np.deg2rad(angles), strict=True)):
         rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
         offset = center - rotation @ np.array([center, center])
-        turned[place] = affine_transform(image.astype(np.float32), rotation, offset, order=1).ravel()
-    return turned / np.float32(255)
+        turned[place] = affine_transform(image, rotation, offset, order=1).ravel()
+    return turned
 
 
 # ---------------------------------------------------------------- models

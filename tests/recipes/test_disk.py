@@ -7,6 +7,7 @@ from scipy.stats import spearmanr
 from isthmus import recipes
 from isthmus.data.disks import disks
 from isthmus.errors import ParameterError
+from isthmus.penalties.interpolation import Interpolation
 from isthmus.penalties.weight_decay import WeightDecay
 
 
@@ -22,6 +23,7 @@ def test_five_halvings_leave_one_number():
 def test_regularization_is_decay_of_the_encoder():
     assert recipes.disk(regularization=0.5).penalties == (WeightDecay(0.5, on="encoder"),)
     assert recipes.disk(regularization=0).penalties == ()
+    assert recipes.disk(regularization=0, interpolation=2.0).penalties == (Interpolation(2.0),)
 
 
 def test_images_must_be_large_enough():
