@@ -23,7 +23,8 @@ class Training(Spec):
     learning_rate : peak rate; None takes the optimiser's own.
     optimizer : ``adam``, ``sgd``, ``muon`` or an optimiser part.
     schedule : ``constant``, ``linear``, ``cosine`` or a schedule part; it spans ``max_epochs``.
-    initial_weights : ``kaiming``, ``xavier``, ``orthogonal``, ``sparse``, ``lsuv``, ``pca`` or an initial-weights part.
+    initial_weights : ``kaiming``, ``xavier``, ``orthogonal``, ``sparse``, ``lsuv``, ``pca``, ``transposed`` or
+        ``as_built``; ``greedy`` or ``rbm``, which train layer by layer first; or an initial-weights part.
     gradient_clip : largest norm of the whole gradient; None never clips.
     averaging : in [0, 1), memory per step of an exponential mean of the weights, which then is the model
         (Polyak and Juditsky 1992); 0 keeps the last weights.
