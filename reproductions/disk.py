@@ -187,6 +187,8 @@ GAP = (
     "with the real hole in view, a constant code. All else was tried in the rehearsed hole, with seeds 10 to "
     "12: with squared error of linear outputs the error in it stayed near .03, a blend, whatever the weight; "
     "logits brought it to .005 to .02, and hyperbolic tangents to .003 to .005, while the error outside fell to "
-    ".0005: the best model in the hole has not the smallest ratio. Interpolation with its weight of 2 brought "
-    "the ratio to 2 there and raised both errors. The mean of few seeds is no interval."
+    ".0005: the best model in the hole has not the smallest ratio. With the real hole that holds for one seed "
+    "of three; one rehearsal with one seed chose the weight, and other seeds may want another. Interpolation "
+    "with its weight of 2 brought the ratio to 2 in the rehearsed hole and raised both errors. The mean of few "
+    "seeds is no interval."
 )
