@@ -90,10 +90,17 @@ def test_classifier_reads_its_units_only():
     assert (last[[0, 3]] == 0).all()
 
 
-@pytest.mark.parametrize("y", [None, np.linspace(0, 1, 30)], ids=["none", "floats"])
-def test_classifier_needs_classes(y):
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, r"Classifier needs labels: pass y to fit\."),
+        (np.linspace(0, 1, 30), "Classifier needs classes: pass y to fit, as integers or text"),
+    ],
+    ids=["none", "floats"],
+)
+def test_classifier_needs_classes(y, message):
     X = np.random.default_rng(0).random((30, 4), dtype=np.float32)
-    with pytest.raises(ParameterError, match="Classifier needs classes: pass y to fit, as integers or text"):
+    with pytest.raises(ParameterError, match=message):
         Autoencoder(code=2, penalties=(Classifier(),), training=Training(max_epochs=1)).fit(X, y)
 
 
