@@ -60,8 +60,11 @@ bench-penalties: $(READY) ## What a step of training costs with each penalty, co
 compare-initial: $(READY) ## The error that deep networks reach from each kind of initial weights at equal seconds
 	$(BIN)/python -m benchmarks initial_weights $(ARGS)
 
-reproduce: $(READY) ## Published results beside ours, slow; writes docs/reproductions.md (ARGS="NAME --quick")
+reproduce: $(READY) ## Published results beside ours, slow; one by reproduce-NAME; writes docs/reproductions.md
 	$(BIN)/python -m reproductions $(ARGS)
+
+reproduce-%: $(READY)
+	$(BIN)/python -m reproductions $* $(ARGS)
 
 format: $(READY) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
