@@ -369,6 +369,20 @@ def test_a_row_alone_has_no_divergence_from_a_student_kernel():
     assert not torch.autograd.grad(found.sum(), z)[0].any()
 
 
+def test_near_codes_keep_their_distances_under_autocast():
+    x = uniform(64, 20, dtype=torch.float32)
+    z = 100 + uniform(64, 3, seed=1, dtype=torch.float32)  # far from the origin, near each other
+    found = {}
+    for enabled in (False, True):
+        penalty, scale = Relational(balance="fixed"), CodeScale()
+        with torch.autocast("cpu", torch.bfloat16, enabled=enabled):
+            leaf = z.clone().requires_grad_()
+            value = penalty._loss(x[None], leaf[None], None, scale)
+        found[enabled] = value.detach(), torch.autograd.grad(value.sum(), leaf)[0]
+    for exact, rounded in zip(found[False], found[True], strict=True):
+        assert (rounded - exact).norm() < 0.05 * exact.norm()  # what remains is of the data's own distances
+
+
 def test_products_compare_reconstructions_and_refuse_codes():
     assert Relational().on_code and not Relational(relation="product").on_code
     with pytest.raises(ParameterError, match="leave relation='neighbors'"):

@@ -142,9 +142,12 @@ class Relational(BalancedPenalty):
         return divergence(log_p, distance_changes(x, others, known), coldness)
 
     def _divergence_of_codes(self, x: Tensor, z: Tensor, known: Tensor | None, scale: CodeScale) -> Tensor:
+        z = z.to(torch.promote_types(z.dtype, torch.float32))
         with torch.no_grad():
             log_p, _ = heat(distances(_about(x, _origin(x, known), known), known), perplexity=self.perplexity)
-            apart = distances(_about(z, _origin(z, None), None))
+            # Of codes in full precision: near ones differ in digits that bfloat16 does not have.
+            with torch.autocast(z.device.type, enabled=False):
+                apart = distances(_about(z, _origin(z, None), None))
             unit = scale(apart, log_p)
         return student_divergence(log_p, z, apart, unit)
 
