@@ -371,7 +371,9 @@ def test_a_row_alone_has_no_divergence_from_a_student_kernel():
 
 def test_near_codes_keep_their_distances_under_autocast():
     x = uniform(64, 20, dtype=torch.float32)
-    z = 100 + uniform(64, 3, seed=1, dtype=torch.float32)  # far from the origin, near each other
+    # Rows of eight groups, near each other and far from the other groups.
+    z = 20 * uniform(8, 3, seed=2, dtype=torch.float32).repeat(8, 1)
+    z += 0.5 * uniform(64, 3, seed=1, dtype=torch.float32)
     found = {}
     for enabled in (False, True):
         penalty, scale = Relational(balance="fixed"), CodeScale()
