@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import once_differentiable
 
 from isthmus.errors import ParameterError, sentence
 from isthmus.nn.multiplier import Multiplier, RunningMean
@@ -80,16 +81,25 @@ class KLSparsity(Penalty):
         rows = len(forward.z)
         if not rows:
             return forward.z.new_zeros(0)
-        batch = self._mean_activities(forward)
-        if forward.context.generator is None:
-            return self._factor(state) * self._divergence(batch.clamp(EDGE, 1 - EDGE)).expand(rows)
-        mean = cast(RunningMean, state.mean)  # type: ignore[union-attr]
-        mean.update(batch.detach(), rows)
-        running = mean().to(batch.dtype).clamp(EDGE, 1 - EDGE)
-        value = (self._factor(state) * self._through(batch, running)).expand(rows)
-        if self.reach:
-            self._adapt(cast(Any, state), running, forward.context.progress)
-        return value
+        squashing = self._squashing(cast(Any, forward.network))
+        layers = [forward.z] if self.on == "code" else list(forward.activations)
+        if squashing == "unknown" and any(layer.min() < 0 or layer.max() > 1 for layer in layers):
+            self._refuse("ones outside [0, 1]")
+        trained = forward.context.generator is not None
+        means = _means(layers)
+        if squashing == "tanh":
+            means = 0.5 * (1 + means)
+        if trained:
+            running = cast(RunningMean, state.mean)  # type: ignore[union-attr]
+            running.update(means, rows)
+            means = running().to(means.dtype)
+        means = means.clamp(EDGE, 1 - EDGE)
+        factor = self._factor(state)
+        slope = (0.5 if squashing == "tanh" else 1.0) * factor * self._slope(means)
+        value = cast(Tensor, _OfMeans.apply(factor * self._divergence(means), slope, *layers))  # type: ignore[no-untyped-call]
+        if self.reach and trained:
+            self._adapt(cast(Any, state), means, forward.context.progress)
+        return value.expand(rows)
 
     @torch.no_grad()
     def _adapt(self, state: Any, running: Tensor, progress: float) -> None:
@@ -112,25 +122,9 @@ class KLSparsity(Penalty):
         entropy = target * math.log(target) + (1 - target) * math.log1p(-target)
         return (entropy - target * means.log() - (1 - target) * torch.log1p(-means)).sum()
 
-    def _through(self, batch: Tensor, running: Tensor) -> Tensor:
-        """The divergence at the running means, whose gradient by them goes to the batch's."""
-        with torch.no_grad():
-            value = self._divergence(running)
-            slope = (running - self.activity).div_(torch.addcmul(running, running, running, value=-1.0))
-        along = torch.dot(slope, batch)
-        return value + (along - along.detach())
-
-    def _mean_activities(self, forward: Forward) -> Tensor:
-        """(units,) means over the rows, in [0, 1]."""
-        layers = [forward.z] if self.on == "code" else list(forward.activations)
-        squashing = self._squashing(cast(Any, forward.network))
-        if squashing == "unknown" and any(layer.min() < 0 or layer.max() > 1 for layer in layers):
-            self._refuse("ones outside [0, 1]")
-        # Means of few ones among many rows need more digits than bfloat16 has.
-        dtype = torch.promote_types(layers[0].dtype, torch.float32)
-        means = [cast(Tensor, _RowMean.apply(layer.flatten(1), dtype)) for layer in layers]  # type: ignore[no-untyped-call]
-        joined = means[0] if len(means) == 1 else torch.cat(means)
-        return 0.5 * (1 + joined) if squashing == "tanh" else joined
+    def _slope(self, means: Tensor) -> Tensor:
+        """The derivative of the divergence by each mean."""
+        return (means - self.activity).div_(torch.addcmul(means, means, means, value=-1.0))
 
     def _squashing(self, network: Composition) -> str:
         """The activation's name, ``unknown`` where a module of the user's does not say."""
@@ -151,15 +145,36 @@ class KLSparsity(Penalty):
         )
 
 
-class _RowMean(torch.autograd.Function):
-    """x (rows, units) -> (units,) means over the rows, whose gradient is one row seen as many, not written out."""
+@torch.no_grad()
+def _means(layers: list[Tensor]) -> Tensor:
+    """Layers, each (rows, ...) -> (units of all,) means over the rows."""
+    # Means of few ones among many rows need more digits than bfloat16 has.
+    dtype = torch.promote_types(layers[0].dtype, torch.float32)
+    means = [layer.flatten(1).mean(0, dtype=dtype) for layer in layers]
+    return means[0] if len(means) == 1 else torch.cat(means)
+
+
+class _OfMeans(torch.autograd.Function):
+    """A number of which only the derivative by the means of layers (rows, ...) over their rows is needed.
+
+    ``slope`` (units of all,) is that derivative. The gradient by a layer is one row seen as many, not written out.
+    """
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, dtype: torch.dtype) -> Tensor:
-        ctx.like = x.shape, x.dtype
-        return x.mean(0, dtype=dtype)
+    def forward(ctx: Any, value: Tensor, slope: Tensor, *layers: Tensor) -> Tensor:
+        ctx.save_for_backward(slope)
+        ctx.likes = [(layer.shape, layer.dtype) for layer in layers]
+        return value.view_as(value)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        shape, dtype = ctx.like
-        return (gradient / shape[0]).to(dtype).expand(shape), None
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, ...]:
+        (slope,) = ctx.saved_tensors
+        shares = (slope * (gradient / ctx.likes[0][0][0])).split(
+            [shape[1:].numel() for shape, _ in ctx.likes]
+        )
+        found = [
+            share.to(dtype).view(1, *shape[1:]).expand(shape)
+            for share, (shape, dtype) in zip(shares, ctx.likes, strict=True)
+        ]
+        return None, None, *found
