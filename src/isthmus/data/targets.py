@@ -31,18 +31,21 @@ class Targets:
     values: Tensor
     classes: NDArray[Any] | None
 
-    def of(self, source: Source, y: Any = None) -> Tensor | None:
-        """Labels of other rows in these classes, None where they bring none. Raises DataError for other classes."""
-        given = _given(source, y, "y_val", "X_val")
+    def of(self, source: Source, y: Any = None, *, name: str = "y_val", rows: str = "X_val") -> Tensor | None:
+        """Labels of other rows in these classes, None where they bring none. Raises DataError for other classes.
+
+        name, rows : what the labels and their rows are called in an error.
+        """
+        given = _given(source, y, name, rows)
         if given is None:
             return None
         if self.classes is None:
-            return _numbers(given, "y_val")
+            return _numbers(given, name)
         missing = _missing(given)
         unknown = sorted(set(given[~missing].ravel().tolist()) - set(self.classes.tolist()), key=repr)
         if unknown:
             raise DataError(
-                f"y_val holds {unknown[0]!r}, which y does not: use labels of the training classes."
+                f"{name} holds {unknown[0]!r}, which y does not: use labels of the training classes."
             )
         codes = np.full(given.shape, UNLABELLED)
         codes[~missing] = np.searchsorted(self.classes, given[~missing].astype(self.classes.dtype))

@@ -1,0 +1,1 @@
+"""One question a file; a new file is a new check, found by listing."""
