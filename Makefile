@@ -11,7 +11,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constr
 ONE_THREAD := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check format-check lint types layers laws bench bench-penalties compare-initial reproduce format docs clean
+.PHONY: help demo test test-slow check format-check lint types layers laws bench bench-penalties compare-initial reproduce hospital format docs clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -65,6 +65,9 @@ reproduce: $(READY) ## Published results beside ours, slow; one by reproduce-NAM
 
 reproduce-%: $(READY)
 	$(BIN)/python -m reproductions $* $(ARGS)
+
+hospital: $(READY) ## How well the doctor finds models that were broken on purpose; writes docs/hospital.md
+	$(BIN)/python -m hospital $(ARGS)
 
 format: $(READY) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .

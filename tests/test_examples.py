@@ -32,3 +32,11 @@ def test_the_composition_is_better_than_pca_and_means(ran):
         assert errors["autoencoder"][entries] < errors["PCA"][entries] < errors["means"][entries]
         assert f"{errors['autoencoder'][entries]:.3f}" in printed
     assert all(term in printed for term in ("kl", "contractive", "l1"))
+
+
+def test_a_plain_module_is_diagnosed_and_the_broken_one_is_told_from_the_sound_one(ran):
+    reports, printed = ran["diagnose_pytorch"]
+    assert reports["trained well"].healthy
+    assert reports["trained too fast"]["mean-collapse"].severity == "failure"
+    assert not reports["trained too fast"].healthy
+    assert all(finding.title in printed for report in reports.values() for finding in report)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 from isthmus.version import __version__
 
 if TYPE_CHECKING:
+    from isthmus import doctor as doctor
     from isthmus import recipes as recipes
+    from isthmus.doctor.diagnosis import diagnose as diagnose
     from isthmus.estimator import Autoencoder as Autoencoder
     from isthmus.loading import load as load
 
@@ -17,10 +19,16 @@ if TYPE_CHECKING:
 # before everything else; a choice that the user made stays.
 os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
-__all__ = ["Autoencoder", "__version__", "load", "recipes"]
+__all__ = ["Autoencoder", "__version__", "diagnose", "doctor", "load", "recipes"]
 
 # Imported when first asked for: torch and scikit-learn take seconds, and `isthmus --help` needs neither.
-_HOMES = {"Autoencoder": "isthmus.estimator", "load": "isthmus.loading", "recipes": "isthmus.recipes"}
+_HOMES = {
+    "Autoencoder": "isthmus.estimator",
+    "diagnose": "isthmus.doctor.diagnosis",
+    "doctor": "isthmus.doctor",
+    "load": "isthmus.loading",
+    "recipes": "isthmus.recipes",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -29,7 +37,7 @@ def __getattr__(name: str) -> Any:
     import importlib
 
     module = importlib.import_module(_HOMES[name])
-    value = module if name == "recipes" else getattr(module, name)
+    value = module if _HOMES[name] == f"isthmus.{name}" else getattr(module, name)
     globals()[name] = value
     return value
 

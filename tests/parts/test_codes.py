@@ -53,6 +53,17 @@ def test_the_posterior_of_a_known_encoder_output():
     torch.testing.assert_close(drawn.z, quiet.z + (0.5 * quiet.posterior.log_var).exp() * noise)
 
 
+def test_beta_multiplies_the_divergence_and_a_warm_up_lets_it_rise():
+    h = torch.tensor([[1.0, -2.0, 0.0, 3.0]])
+    plain = Gaussian(2)(h, Context(), None).terms["kl"]
+    torch.testing.assert_close(Gaussian(2, beta=4.0)(h, Context(), None).terms["kl"], 4 * plain)
+    assert not Gaussian(2, beta=0.0)(h, Context(), None).terms["kl"].any()
+    rising = Gaussian(2, beta=2.0, warm_up=0.5)
+    early, late = (rising(h, Context(progress=share), None).terms["kl"] for share in (0.125, 0.75))
+    torch.testing.assert_close(early, 0.5 * plain)
+    torch.testing.assert_close(late, 2 * plain)
+
+
 def test_log_variances_are_bounded():
     raw = torch.tensor([0.0, 1.0, 2.6, -2.6, 1e6, -1e6])
     found = bounded(raw)

@@ -10,6 +10,7 @@ from isthmus.cli.options import Json, Quiet
 
 if TYPE_CHECKING:
     from isthmus.data.source import Source
+    from isthmus.doctor.report import Report
     from isthmus.estimator import Autoencoder
 
 HELD_OUT = 0.25
@@ -17,7 +18,7 @@ SEED = 0
 
 
 def demo(*, out: Path = Path("isthmus-demo"), quiet: Quiet = False, json: Json = False) -> None:
-    """Train on the digits that ship with scikit-learn, compare with PCA, write a model and a report.
+    """Train on the digits that ship with scikit-learn, compare with PCA, diagnose, write a model and a report.
 
     Parameters
     ----------
@@ -26,8 +27,10 @@ def demo(*, out: Path = Path("isthmus-demo"), quiet: Quiet = False, json: Json =
     json : print one JSON document.
     """
     from isthmus.cli.comparison import table, words
+    from isthmus.cli.diagnose import examining
     from isthmus.cli.outputs import check_model_output
     from isthmus.cli.progress import watcher
+    from isthmus.doctor import diagnose
 
     out = out.expanduser()
     check_model_output(out / "model", overwrite=True)
@@ -40,14 +43,19 @@ def demo(*, out: Path = Path("isthmus-demo"), quiet: Quiet = False, json: Json =
         return
     model.save(out / "model", overwrite=True)
     training = model.evaluate(rows)
-    report = _report(model, held_out, out / "report.html", training)
+    with examining(quiet=quiet) as progress:
+        diagnosis = diagnose(model, rows, held_out, random_state=SEED, progress=progress)
+    report = _report(model, held_out, out / "report.html", training, diagnosis)
     document = {"held_out": model.evaluate(held_out), "training": training}
     if json:
-        messages.show_json(document | {"model": str(out / "model"), "report": report})
+        messages.show_json(
+            document | {"diagnosis": diagnosis.to_json(), "model": str(out / "model"), "report": report}
+        )
         return
     messages.show(table({"held-out digits": document["held_out"], "training digits": training}))
     messages.show("")
     messages.show(words(training=training, held_out=document["held_out"]))
+    messages.show(f"\n{_verdict(diagnosis)}\n")
     seconds = model.training_summary_["seconds"]
     messages.show(
         f"Trained in {seconds:.1f} s. The model is in {out / 'model'}, the report in {report or 'no file'}."
@@ -55,6 +63,18 @@ def demo(*, out: Path = Path("isthmus-demo"), quiet: Quiet = False, json: Json =
     messages.show(
         f"Next: isthmus info {out / 'model'}; isthmus encode {out / 'model'} digits --out codes.npy"
     )
+
+
+def _verdict(diagnosis: Report) -> str:
+    """The diagnosis in a sentence, and how many checks came to which end."""
+    import textwrap
+    from collections import Counter
+
+    counts = Counter(finding.severity for finding in diagnosis.findings)
+    ends = [
+        f"{counts[name]} {name}" for name in ("failure", "warning", "info", "ok", "skipped") if counts[name]
+    ]
+    return textwrap.fill(f"Diagnosis: {diagnosis.summary} ({', '.join(ends)})", 100)
 
 
 def split_digits() -> tuple[Source, Source]:
@@ -96,15 +116,20 @@ def composed() -> Autoencoder:
     )
 
 
-def _report(model: Autoencoder, held_out: Source, path: Path, training: dict[str, Any]) -> str | None:
-    """Write the report, unless matplotlib is missing: then say so and return None."""
+def _report(
+    model: Autoencoder, held_out: Source, path: Path, training: dict[str, Any], diagnosis: Report
+) -> str | None:
+    """Write the report and the diagnosis on one page, unless matplotlib is missing: then say so and return None."""
     from isthmus.errors import MissingExtraError
-    from isthmus.reports.model_report import model_report, write_report
+    from isthmus.persistence.atomic import write_bytes
+    from isthmus.reports.diagnosis import joined
+    from isthmus.reports.model_report import model_report
 
-    page = model_report(model, held_out, training=training, title="dense autoencoder on digits")
+    data = model_report(model, held_out, training=training, title="dense autoencoder on digits")
     try:
-        write_report(path, page, overwrite=True)
+        page = joined(data, diagnosis)
     except MissingExtraError as error:
         messages.note(f"there is no report: {error}")
         return None
+    write_bytes(path, page.encode(), overwrite=True)
     return str(path)

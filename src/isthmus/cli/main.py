@@ -11,15 +11,17 @@ from cyclopts import App, CycloptsError, Parameter, UnknownCommandError, UnusedC
 
 from isthmus.cli.apply import decode, encode, reconstruct
 from isthmus.cli.demo import demo
+from isthmus.cli.diagnose import diagnose
 from isthmus.cli.evaluate import evaluate
 from isthmus.cli.failures import DONE, REFUSED, answer, plain_warnings
 from isthmus.cli.fit import fit
 from isthmus.cli.info import info
 from isthmus.cli.messages import one_line, say
 from isthmus.cli.recipes import recipes
+from isthmus.cli.treat import treat
 from isthmus.version import __version__
 
-COMMANDS = (demo, fit, evaluate, encode, decode, reconstruct, info, recipes)
+COMMANDS = (demo, fit, evaluate, diagnose, treat, encode, decode, reconstruct, info, recipes)
 
 app = App(
     name="isthmus",

@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from isthmus.doctor.diagnosis import diagnose, diagnose_functions
 from isthmus.doctor.finding import Finding, Measure, Picture, Remedy
+from isthmus.doctor.history import Attempt, Treatment, TreatmentInterrupted
 from isthmus.doctor.report import Report
+from isthmus.doctor.treatment import treat
 
-__all__ = ["Finding", "Measure", "Picture", "Remedy", "Report", "diagnose", "diagnose_functions"]
+__all__ = [
+    "Attempt",
+    "Finding",
+    "Measure",
+    "Picture",
+    "Remedy",
+    "Report",
+    "Treatment",
+    "TreatmentInterrupted",
+    "diagnose",
+    "diagnose_functions",
+    "treat",
+]

@@ -20,8 +20,9 @@ class Check(ABC):
     """One question about an autoencoder, in a file of its own under ``doctor/checks``.
 
     code : stable name, that of the file with hyphens. question : what it asks. needs : of ``"test"`` (held-out rows),
-    ``"labels"``, ``"images"``, ``"model"`` (a fitted Autoencoder, with its parts and its network) and ``"history"``;
-    a patient that lacks one is skipped, with the reason. least_rows : fewer rows than that are skipped as well.
+    ``"labels"``, ``"images"``, ``"spread"`` (rows that vary), ``"model"`` (a fitted Autoencoder, with its parts and its
+    network) and ``"history"``; a patient that lacks one is skipped, with the reason. least_rows : fewer rows than that
+    are skipped as well.
     order : causes before effects: treatment begins with the smallest.
     """
 
@@ -61,17 +62,19 @@ class Check(ABC):
     ) -> Finding:
         """A finding of this check; remedies in the order they should be tried."""
         first, rest = (remedies[0], remedies[1:]) if remedies else (Remedy(""), ())
-        return Finding(self.code, severity, title, evidence, why, first, rest, tuple(pictures))
+        return Finding(self.code, severity, title, evidence, why, first, rest, tuple(pictures), self.question)
 
     def skipped(self, reason: str) -> Finding:
         """A finding that says why there is none."""
-        return Finding(self.code, "skipped", f"{self.question} Not answered.", {}, reason)
+        title = f"{self.question} Not answered."
+        return Finding(self.code, "skipped", title, {}, reason, question=self.question)
 
 
 _LACKING = {
-    "test": "there are no held-out rows: give X_test, rows that the model was not trained on.",
-    "labels": "there are no labels: give y_train and y_test, a class or a number a row.",
+    "test": "there are no held-out rows: give X_test (--test), rows that the model was not trained on.",
+    "labels": "there are no labels: give y_train and y_test (--labels), a class or a number a row.",
     "images": "the data are no images.",
+    "spread": "the rows do not vary, so there is nothing to encode.",
     "model": "only a model that isthmus trained shows its parts and its layers; this one is a pair of functions.",
     "history": "this model has no history of its training.",
 }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from isthmus.doctor.admission import LIMIT, of_functions, of_model
 from isthmus.doctor.check import chosen
 from isthmus.doctor.report import Report
+from isthmus.errors import IsthmusError
 from isthmus.seeds import drawn_seed
 
 if TYPE_CHECKING:
@@ -86,8 +87,20 @@ def examined(patient: Patient, asked: Sequence[Check], progress: Progress | None
     for number, check in enumerate(asked):
         if progress is not None:
             progress(number, len(asked), check)
-        findings.append(check(patient))
+        findings.append(_verdict(check, patient))
     return Report(tuple(findings), patient.facts())
+
+
+def _verdict(check: Check, patient: Patient) -> Finding:
+    """What a check finds; one that fails is skipped and says so, so that the others are not lost with it."""
+    try:
+        return check(patient)
+    except IsthmusError:
+        raise
+    except Exception as error:  # noqa: BLE001 (whatever a check did not expect)
+        return check.skipped(
+            f"the check itself failed, which is a fault of isthmus ({type(error).__name__}: {error}): please report it."
+        )
 
 
 def _seed(random_state: Any) -> int:

@@ -104,6 +104,7 @@ class Finding:
         ``skipped``. title : the verdict in a sentence.
     evidence : measures, numbers, texts and lists by name. why : why it matters, or why the check was skipped.
     remedy : what to try first. alternatives : what to try next, in order. pictures : for the report.
+    question : what the check asks.
     """
 
     code: str
@@ -114,6 +115,7 @@ class Finding:
     remedy: Remedy = field(default_factory=lambda: Remedy(""))
     alternatives: tuple[Remedy, ...] = ()
     pictures: tuple[Picture, ...] = ()
+    question: str = ""
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:
@@ -137,6 +139,7 @@ class Finding:
             "code": self.code,
             "severity": self.severity,
             "title": self.title,
+            "question": self.question,
             "evidence": {name: jsonable(value) for name, value in self.evidence.items()},
             "why": self.why,
             "remedy": self.remedy.to_json(),

@@ -71,9 +71,17 @@ class Patient:
             "test": self.held_out,
             "labels": self.train.labels is not None and self.test.labels is not None,
             "images": len(self.shape) == 3,
+            "spread": self.varies,
             "model": self.model is not None,
             "history": self.model is not None and bool(self.model.history_),
         }[need]
+
+    @cached_property
+    def varies(self) -> bool:
+        """Whether rows differ by more than rounding, those trained on as those judged."""
+        mean = self.baselines.mean
+        least = (1e-6 * np.abs(mean)) ** 2
+        return all(bool((rows.squares(mean[None]) > least).any()) for rows in (self.train, self.test))
 
     @property
     def features(self) -> int:

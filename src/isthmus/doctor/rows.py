@@ -34,13 +34,13 @@ class Rows:
     def squares(self, other: Any) -> NDArray[np.float64]:
         """other (n, features) -> (n, features) squared differences, 0 where an entry is not known."""
         squares = (self.x.astype(np.float64) - other) ** 2
-        return squares if self.known is None else squares * self.known
+        return np.asarray(squares if self.known is None else squares * self.known)
 
     def counts(self) -> NDArray[np.float64]:
         """(n,) known entries of each row."""
         if self.known is None:
             return np.full(len(self.x), float(self.x.shape[1]))
-        return self.known.sum(axis=1).astype(np.float64)
+        return np.asarray(self.known.sum(axis=1), dtype=np.float64)
 
 
 class Sampler:

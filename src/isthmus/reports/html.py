@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.resources import files
 from string import Template
 
@@ -17,18 +18,48 @@ _CURVE_SAMPLES = 6
 _PROFILE_FEATURES = 24  # vectors with more features are drawn as curves, shorter ones as tables
 
 
-def render(data: ReportData) -> str:
-    """The whole page as text: styles, pictures and numbers inside, nothing loaded from elsewhere.
+@dataclass(frozen=True)
+class Page:
+    """A page in pieces of HTML, so that several reports can share one.
 
-    Raises MissingExtraError when matplotlib is not installed.
+    Parameters
+    ----------
+    title : text. summary : what stays in view at the top. links : to the sections. lead : before the sections.
+    cards : the sections. styles : added to the common ones.
     """
+
+    title: str
+    summary: str = ""
+    links: str = ""
+    lead: str = ""
+    cards: str = ""
+    styles: str = ""
+
+    def text(self) -> str:
+        """The whole page: styles, pictures and numbers inside, nothing loaded from elsewhere."""
+        template = files("isthmus.reports").joinpath("report.html.template").read_text(encoding="utf-8")
+        return Template(template).substitute(
+            title=escaped(self.title),
+            styles=self.styles,
+            summary=self.summary,
+            links=self.links,
+            lead=self.lead,
+            cards=self.cards,
+        )
+
+
+def render(data: ReportData) -> str:
+    """The page of a model as text. Raises MissingExtraError when matplotlib is not installed."""
+    return page_of(data).text()
+
+
+def page_of(data: ReportData) -> Page:
+    """The page of a model. Raises MissingExtraError when matplotlib is not installed."""
     cards = list(_cards(data))
-    links = "".join(f"<a href='#{anchor}'>{label}</a>" for anchor, label, _ in cards)
-    template = Template(files("isthmus.reports").joinpath("report.html.template").read_text(encoding="utf-8"))
-    return template.substitute(
-        title=escaped(data.title),
+    return Page(
+        title=data.title,
         summary=_summary(data),
-        links=links,
+        links="".join(f"<a href='#{anchor}'>{label}</a>" for anchor, label, _ in cards),
         lead=_lead(data),
         cards="".join(card for _, _, card in cards),
     )

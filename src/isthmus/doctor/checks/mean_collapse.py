@@ -9,6 +9,7 @@ import numpy as np
 from isthmus.codes.gaussian import Gaussian
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
+from isthmus.doctor.retraining import peak_rate
 from isthmus.doctor.statistics.intervals import share_explained
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class MeanCollapse(Check):
 
     code: ClassVar[str] = "mean-collapse"
     question: ClassVar[str] = "Does it always answer with the average?"
+    needs: ClassVar[frozenset[str]] = frozenset({"spread"})
     order: ClassVar[int] = 40
 
     def run(self, patient: Patient) -> Finding:
@@ -41,8 +43,17 @@ class MeanCollapse(Check):
         pca = share_explained(patient.pca_squares.sum(axis=1), mean_errors, generator)
         swapped = patient.decode(patient.codes[generator.permutation(n)])
         gain = share_explained(errors, patient.test.squares(swapped).sum(axis=1), generator)
-        variance = float(patient.test.x.var(axis=0, dtype=np.float64).sum())
-        varies = float(patient.reconstruction.var(axis=0, dtype=np.float64).sum()) / max(variance, 1e-300)
+        shown = (
+            patient.reconstruction
+            if patient.test.known is None
+            else patient.reconstruction * patient.test.known
+        )
+        center = (
+            patient.baselines.mean
+            if patient.test.known is None
+            else patient.baselines.mean * patient.test.known
+        )
+        varies = float(np.square(shown - center, dtype=np.float64).sum() / mean_errors.sum())
         evidence = {
             "explained_variance": Measure(
                 explained.value,
@@ -117,7 +128,7 @@ class MeanCollapse(Check):
             return [slower]
         training = patient.model.part("training")
         patch = {
-            "training__learning_rate": training.learning_rate / 10,
+            "training__learning_rate": peak_rate(training) / 10,
             "training__max_epochs": 2 * training.max_epochs,
         }
         found = [Remedy(slower.text, patch)]

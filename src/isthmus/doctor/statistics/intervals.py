@@ -110,7 +110,8 @@ def mean(values: ArrayLike, generator: np.random.Generator, *, resamples: int = 
 def quotient(above: Any, below: Any) -> NDArray[np.float64]:
     """above / below; NaN where below is 0."""
     above, below = np.asarray(above, dtype=np.float64), np.asarray(below, dtype=np.float64)
-    return np.divide(above, below, out=np.full(np.broadcast(above, below).shape, np.nan), where=below != 0)
+    shape = np.broadcast(above, below).shape
+    return np.asarray(np.divide(above, below, out=np.full(shape, np.nan), where=below != 0))
 
 
 def _means(
@@ -122,4 +123,4 @@ def _means(
     for start in range(0, resamples, together):
         count = min(together, resamples - start)
         pieces.append(generator.multinomial(n, np.full(n, 1.0 / n), size=count) @ values / n)
-    return np.concatenate(pieces)
+    return np.asarray(np.concatenate(pieces))

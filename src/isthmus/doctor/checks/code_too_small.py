@@ -1,0 +1,266 @@
+"""Is the code smaller than the data's dimension, and does that cost something?"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+
+from isthmus.doctor.check import Check
+from isthmus.doctor.finding import Measure, Picture, Remedy
+from isthmus.doctor.statistics.intervals import Interval, of_sums, quotient
+from isthmus.doctor.statistics.resizing import resized
+from isthmus.metrics.intrinsic_dimension import IntrinsicDimension, maximum_likelihood, two_nearest_neighbors
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from isthmus.doctor.finding import Finding, Severity
+    from isthmus.doctor.patient import Patient
+    from isthmus.doctor.rows import Rows
+
+    Array = NDArray[np.float64]
+
+#: Shares of all variance that a code grown to the dimension surely saves: below, a small code is a choice.
+FAILURE, WARNING = 0.3, 0.15
+#: How far the dimension has to be above the code size for a failure: neither estimator is better than that.
+CLEARLY = 1.5
+#: Share of the residuals' variance by which their leading directions must beat those of shuffled residuals.
+STRUCTURE = 0.1
+#: Rows that the dimension is estimated from, the fewest that it can be, and neighbours of the second estimate.
+ROWS, FEWEST, NEIGHBORS = 2_000, 100, 20
+#: Directions that a picture shows.
+SHOWN = 20
+
+
+class CodeTooSmall(Check):
+    """The data's intrinsic dimension beside the code size, and what a larger code would save at least.
+
+    A code with fewer numbers than the rows have ways to vary must drop some of them, but that is a fault only when
+    what it drops is worth something. So both are asked. The dimension is read from distances between training rows.
+    The loss is read from residuals: their principal directions are found on training rows and tried on held-out ones,
+    as many as the code lacks. A larger code saves about that much or more, since the model could add those directions
+    as they are. Residuals with each column shuffled by itself are the null: they have the same sizes and no structure.
+    """
+
+    code: ClassVar[str] = "code-too-small"
+    question: ClassVar[str] = "Is the code too small for the data?"
+    order: ClassVar[int] = 30
+
+    def obstacles(self, patient: Patient) -> Iterator[str]:
+        yield from super().obstacles(patient)
+        distinct = len(np.unique(_complete(patient)[:ROWS], axis=0))
+        if distinct < FEWEST:
+            yield (
+                f"{distinct} different training rows without unknown entries are too few to estimate a dimension from; "
+                f"it takes {FEWEST}."
+            )
+
+    def run(self, patient: Patient) -> Finding:
+        size = patient.code_size
+        rows = _complete(patient)[:ROWS]
+        estimates = two_nearest_neighbors(rows), maximum_likelihood(rows, neighbors=NEIGHBORS)
+        low = min(one.low for one in estimates)
+        finite = [one.value for one in estimates if math.isfinite(one.value)]
+        # One of them counts noise, the other leaves out more of a high dimension: their middle is the better guess.
+        dimension = min(float(np.mean(finite or [size])), patient.features)
+        missing = max(1, math.ceil(dimension) - size)
+        left = residual_structure(patient, missing, patient.generator(self.code))
+        evidence = {
+            "dimension": _dimension(
+                estimates[0], "two nearest neighbours, which counts noise as dimensions", size
+            ),
+            "dimension_wider": _dimension(estimates[1], f"{NEIGHBORS} nearest neighbours", size),
+            "saved": Measure(
+                left.saved.value,
+                f"share of all variance that {_directions(missing)} more would save at least",
+                left.saved.low,
+                left.saved.high,
+                left.n,
+                left.null_saved,
+                "the same of residuals whose columns are shuffled one by one",
+            ),
+            "saved_by_one": Measure(
+                left.first.value,
+                "share of all variance that one direction more would save at least",
+                left.first.low,
+                left.first.high,
+                left.n,
+                0.0,
+                "a code that misses nothing",
+            ),
+            "unexplained": Measure(
+                left.unexplained,
+                "share of the variance that is not explained",
+                n=left.n,
+                against=0.0,
+                null="a perfect copy",
+            ),
+            "bias": "both estimates of the dimension are too low above about 10 dimensions, and from few rows",
+        }
+        severity = _severity(low, size, left)
+        return self.finding(
+            severity,
+            _title(severity, dimension, size, left, missing),
+            evidence,
+            _WHY[severity],
+            *(self._remedies(patient, size + missing) if severity in ("failure", "warning") else ()),
+            pictures=[_picture(left)],
+        )
+
+    def _remedies(self, patient: Patient, size: int) -> list[Remedy]:
+        text = f"Give the code {size} units, about as many as the data have dimensions, and look at the error again."
+        return [Remedy(text, resized(patient.model, size))]
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What principal directions of training residuals explain of held-out ones, as shares of the data's variance.
+
+    saved, first : of all directions asked for and of the first alone. null_saved : of shuffled residuals.
+    structured : saved beyond the null, as a share of the residuals. unexplained : all of the residuals.
+    each, null_each : (directions,) one by one. n : rows judged.
+    """
+
+    saved: Interval
+    first: Interval
+    null_saved: float
+    structured: Interval
+    unexplained: float
+    each: Array
+    null_each: Array
+    n: int
+
+
+def residual_structure(patient: Patient, count: int, generator: np.random.Generator) -> Structure:
+    """The :class:`Structure` of a patient's residuals along ``count`` directions."""
+    fitted, judged, scale = _residuals(patient)
+    center = fitted.mean(axis=0)
+    # A constant shift of the residuals costs no direction, so it is taken away from all rows.
+    fitted, judged = fitted - center, judged - center
+    shuffled = [generator.permuted(values.T, axis=1).T for values in (fitted, judged)]
+    shown = min(max(count, SHOWN), *fitted.shape)
+    along = _squares_along(fitted, judged, shown)
+    null = _squares_along(shuffled[0], shuffled[1], shown)
+    total = (judged**2).sum(axis=1)
+    taken = along[:, :count].sum(axis=1)
+    beyond = taken - null[:, :count].sum(axis=1)
+    sums = np.stack([taken, along[:, :1].sum(axis=1), beyond, total, scale], axis=1)
+    saved, first, structured = (
+        of_sums(sums, partial(_share, place=place, of=of), generator)
+        for place, of in ((0, 4), (1, 4), (2, 3))
+    )
+    variance = max(float(scale.sum()), 1e-300)
+    return Structure(
+        saved,
+        first,
+        float(null[:, :count].sum()) / variance,
+        structured,
+        float(total.sum()) / variance,
+        along.sum(axis=0) / variance,
+        null.sum(axis=0) / variance,
+        len(judged),
+    )
+
+
+def _share(sums: Array, *, place: int, of: int) -> Array:
+    """One sum over another; 0 where there is nothing to share."""
+    return np.nan_to_num(quotient(sums[..., place], sums[..., of]))
+
+
+def _residuals(patient: Patient) -> tuple[Array, Array, Array]:
+    """Residuals to find directions on, others to judge them by, and the squares (n,) of the mean predictor there."""
+    residuals = _differences(patient.test, patient.reconstruction)
+    mean_squares = patient.mean_squares[:ROWS].sum(axis=1)
+    if not patient.held_out:
+        half = len(residuals) // 2
+        return residuals[:half], residuals[half:], mean_squares[half:]
+    return _differences(patient.train, patient.train_reconstruction), residuals, mean_squares
+
+
+def _differences(rows: Rows, reconstruction: NDArray[np.float32]) -> Array:
+    """(at most ROWS, features) residuals, 0 where an entry is not known."""
+    found = rows.x[:ROWS].astype(np.float64) - reconstruction[:ROWS]
+    return found if rows.known is None else found * rows.known[:ROWS]
+
+
+def _squares_along(fitted: Array, judged: Array, count: int) -> Array:
+    """(n, count) squared coordinates of ``judged`` along the principal directions of ``fitted``."""
+    from sklearn.utils.extmath import randomized_svd
+
+    if min(fitted.shape) <= 4 * count:
+        directions = np.linalg.svd(fitted, full_matrices=False)[2][:count]
+    else:
+        directions = randomized_svd(fitted, count, random_state=0)[2]
+    return np.asarray((judged @ directions.T) ** 2)
+
+
+def _complete(patient: Patient) -> NDArray[np.float32]:
+    """Training rows of which every entry is known."""
+    train = patient.train
+    return train.x if train.known is None else train.x[train.known.all(axis=1)]
+
+
+def _dimension(found: IntrinsicDimension, how: str, size: int) -> Measure:
+    what = f"intrinsic dimension of the training rows by {how}"
+    return Measure(found.value, what, found.low, found.high, found.rows, size, "the code size")
+
+
+def _severity(low: float, size: int, left: Structure) -> Severity:
+    if not low > size:
+        return "ok"
+    if left.structured.above(STRUCTURE):
+        if left.saved.above(FAILURE) and low > CLEARLY * size:
+            return "failure"
+        if left.saved.above(WARNING):
+            return "warning"
+    return "info"
+
+
+def _title(severity: Severity, dimension: float, size: int, left: Structure, missing: int) -> str:
+    units = f"{size} unit{'s' * (size != 1)}"
+    if severity == "ok":
+        return (
+            f"A code of {units} is not surely smaller than the dimension of the data, about {dimension:.1f}"
+        )
+    if severity == "info":
+        return (
+            f"The data have about {dimension:.1f} dimensions and the code only {units}, but {_directions(missing)} "
+            f"more would save {100 * left.saved.value:.0f} % of the variance"
+        )
+    return (
+        f"The data have about {dimension:.1f} dimensions and the code only {units}: {_directions(missing)} more would "
+        f"save at least {100 * left.saved.value:.0f} % of the variance"
+    )
+
+
+def _directions(count: int) -> str:
+    return f"{count} direction{'s' * (count != 1)}"
+
+
+_WHY: dict[Severity, str] = {
+    "ok": "A code needs as many numbers as the rows have ways to vary; what it lacks is lost to all who use it.",
+    "info": "A code smaller than the data's dimension drops something; here it is little, or it has no structure that "
+    "a larger code could use. Chosen on purpose, such as two units for a map, that is fine.",
+    "warning": "Rows that differ in what the code has no room for get the same code, and the decoder answers with "
+    "their average.",
+    "failure": "Much of what tells rows apart has no room in the code: the decoder answers with averages, and no "
+    "training can mend that.",
+}
+
+
+def _picture(left: Structure) -> Picture:
+    places = np.arange(1, len(left.each) + 1)
+    return Picture(
+        "curves",
+        {"residuals": 100 * left.each, "shuffled residuals": 100 * left.null_each},
+        "Share of all variance that each leading direction of the residuals still holds, on rows that the directions "
+        "were not found on. Far above the shuffled residuals: structure that the code has no room for.",
+        x=places,
+        axes=("direction", "% of the variance"),
+    )

@@ -1,0 +1,177 @@
+"""Copies of a patient's network: as it is, trained a little further, or as it was before its first step."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from isthmus.assembly import built
+from isthmus.codes.gaussian import Gaussian
+from isthmus.composition import Composition, Parts
+from isthmus.corruptions.levelled import LevelledCorruption
+from isthmus.training.feeding import MemoryFeed
+from isthmus.training.initial.from_model import FromModel
+from isthmus.training.initial.kaiming import Kaiming
+from isthmus.training.initial.pretraining import Pretraining
+from isthmus.training.loop import INITIAL_ROWS, resolved, train
+from isthmus.training.schedules.linear import Linear
+from isthmus.types import Batch
+
+if TYPE_CHECKING:
+    from isthmus.doctor.patient import Patient
+    from isthmus.doctor.rows import Rows
+    from isthmus.estimator import Autoencoder
+    from isthmus.penalties.penalty import Penalty
+    from isthmus.training.training import Training
+
+#: Share of a continued training over which its rate rises, so that an optimizer without memory does no harm.
+WARM_UP = 0.1
+#: How much dearer a multiplication of a convolution is than one of a matrix product. Measured on one core: 7e8 a second
+#: for 8 x 8 images against 1e10 for rows of 784 numbers.
+CONVOLUTION = 8
+
+
+def part_of_model(patient: Patient) -> Autoencoder:
+    """The fitted model of a patient that has one."""
+    if patient.model is None:
+        raise TypeError("a pair of functions has no model: name 'model' among the needs of the check.")
+    return patient.model
+
+
+def peak_rate(training: Training) -> float:
+    """The learning rate that a plan comes to."""
+    optimizer = resolved(training.optimizer, "training.optimizers")
+    return float(training.learning_rate or optimizer.peak_learning_rate)
+
+
+def batch_of(patient: Patient, rows: Rows) -> Batch:
+    """All of some rows as the network is trained on them; labels where they are of the kind that it knows."""
+    shape = (len(rows), *patient.shape)
+    return Batch(
+        torch.from_numpy(np.ascontiguousarray(rows.x).reshape(shape)),
+        None if rows.known is None else torch.from_numpy(np.ascontiguousarray(rows.known).reshape(shape)),
+        _labels(rows) if _labelled(patient) else None,
+        torch.arange(len(rows)),
+    )
+
+
+def copied(patient: Patient) -> Composition:
+    """The network with the weights it has, on the processor.
+
+    What changes in the course of a training stands as it did at its end. Penalties that need labels are left out
+    where there are none.
+    """
+    network = part_of_model(patient).network_
+    kept = _kept_penalties(patient)
+    parts = dataclasses.replace(
+        network.parts,
+        code=_at_its_end(network.parts.code),
+        corruption=_at_its_end(network.parts.corruption),
+        penalties=tuple(penalty for _, penalty in kept),
+    )
+    copy = built(parts, network.event, patient.seed)
+    pairs = [(getattr(network, name), getattr(copy, name)) for name in ("encoder", "decoder")]
+    pairs += [(network.code_state, copy.code_state), (network.loss_state, copy.loss_state)]
+    pairs += [(network.penalty_state(old), copy.penalty_state(new)) for new, (old, _) in enumerate(kept)]
+    for source, target in pairs:
+        if isinstance(source, nn.Module) and isinstance(target, nn.Module):
+            target.load_state_dict(source.state_dict())
+    return copy.eval()
+
+
+def untrained(patient: Patient) -> Composition:
+    """The same parts with fresh initial weights; Kaiming's where the model's own would need a training or a file."""
+    model = part_of_model(patient)
+    parts: Parts = dataclasses.replace(
+        model.network_.parts, penalties=tuple(penalty for _, penalty in _kept_penalties(patient))
+    )
+    network = built(parts, model.network_.event, patient.seed)
+    initial = resolved(model.part("training").initial_weights, "training.initial")
+    if isinstance(initial, Pretraining | FromModel):
+        initial = Kaiming()
+    rows = batch_of(patient, patient.train)
+    batch = Batch(rows.x[:INITIAL_ROWS], None if rows.mask is None else rows.mask[:INITIAL_ROWS])
+    initial(network, batch=batch, generator=torch.Generator().manual_seed(patient.seed))
+    return network.eval()
+
+
+def continued(patient: Patient, batch: Batch, *, rate: float, epochs: int) -> Composition:
+    """A copy of the network after some more epochs on a batch of rows, from ``rate`` down to 0 in a straight line.
+
+    Random: from the patient's seed. Raises NonFiniteError where that diverges.
+    """
+    network = copied(patient)
+    training: Training = part_of_model(patient).part("training")
+    plan = dataclasses.replace(
+        training,
+        max_epochs=epochs,
+        learning_rate=rate,
+        schedule=Linear(warmup=WARM_UP),
+        initial_weights="as_built",
+        averaging=0.0,
+        validation_fraction=0.0,
+        patience=None,
+        precision="float32",
+        device="cpu",
+        checkpoint=None,
+        resume=False,
+        threads=torch.get_num_threads(),
+    )
+    size = min(training.batch_size, max(1, len(batch) // 8))
+    feed = MemoryFeed(batch, batch_size=size, shuffle=True, seed=patient.seed)
+    train(network, feed, plan, seed=patient.seed)
+    return network.eval()
+
+
+def operations(network: Composition) -> float:
+    """Multiplications that one row takes through encoder and decoder, those of convolutions counted by their cost."""
+    found: list[float] = []
+
+    def count(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        weight = getattr(module, "weight", None)
+        if isinstance(weight, Tensor) and weight.ndim > 1:
+            places = max(output.numel() // max(1, output.shape[1]), inputs[0][0, 0].numel())
+            found.append(float(weight.numel() * places * (CONVOLUTION if weight.ndim > 2 else 1)))
+
+    handles = [module.register_forward_hook(count) for module in network.modules()]
+    try:
+        with torch.inference_mode():
+            network.decode(network.encode(torch.zeros(1, *network.event.shape)).z)
+    finally:
+        for handle in handles:
+            handle.remove()
+    return sum(found)
+
+
+def _kept_penalties(patient: Patient) -> list[tuple[int, Penalty]]:
+    """Penalties that can be computed, each with its number."""
+    penalties = part_of_model(patient).network_.parts.penalties
+    labelled = _labelled(patient)
+    return [
+        (number, penalty)
+        for number, penalty in enumerate(penalties)
+        if labelled or "labels" not in penalty.needs
+    ]
+
+
+def _labelled(patient: Patient) -> bool:
+    classes = 0 if patient.classes is None else len(patient.classes)
+    return patient.train.labels is not None and part_of_model(patient).network_.event.classes == classes
+
+
+def _labels(rows: Rows) -> Tensor | None:
+    return None if rows.labels is None else torch.from_numpy(np.ascontiguousarray(rows.labels))
+
+
+def _at_its_end(part: Any) -> Any:
+    """A code or corruption as it is when a training ends, whatever it was before."""
+    if isinstance(part, Gaussian):
+        return dataclasses.replace(part, warm_up=0.0)
+    if isinstance(part, LevelledCorruption) and part.level in ("falling", "rising"):
+        strength = part.floor if part.level == "falling" else getattr(part, part.strength)
+        return dataclasses.replace(part, level="fixed", floor=0.0, **{part.strength: strength})
+    return part
