@@ -25,7 +25,7 @@ class Targets:
     """What is known of the rows besides themselves.
 
     values : (n, ...) int64 codes of classes, ``UNLABELLED`` where there is none; or float32 numbers, NaN where there is
-    none. classes : the sorted distinct labels that codes stand for, None for numbers.
+    none. classes : the distinct labels that codes stand for, sorted, None for numbers; :meth:`widened` ones stand last.
     """
 
     values: Tensor
@@ -48,8 +48,30 @@ class Targets:
                 f"{name} holds {unknown[0]!r}, which y does not: use labels of the training classes."
             )
         codes = np.full(given.shape, UNLABELLED)
-        codes[~missing] = np.searchsorted(self.classes, given[~missing].astype(self.classes.dtype))
+        sorter = np.argsort(self.classes)
+        wanted = given[~missing].astype(self.classes.dtype)
+        codes[~missing] = sorter[np.searchsorted(self.classes, wanted, sorter=sorter)]
         return torch.as_tensor(codes)
+
+    def widened(self, source: Source, y: Any = None, *, name: str = "y_val", rows: str = "X_val") -> Targets:
+        """The same with the classes that only other rows have behind its own. Raises DataError for another kind.
+
+        name, rows : what the labels and their rows are called in an error.
+        """
+        given = _given(source, y, name, rows)
+        if given is None or self.classes is None:
+            return self
+        found = given[~_missing(given)].ravel().tolist()
+        more = sorted(set(found) - set(self.classes.tolist()), key=repr)
+        if not more:
+            return self
+        kinds = {type(value) for value in (*more, *self.classes.tolist())}
+        if len(kinds) > 1:
+            raise DataError(
+                f"{name} holds {more[0]!r}, which is of another kind than the labels of the training rows: "
+                "make all text or all integers."
+            )
+        return Targets(self.values, np.concatenate([self.classes, np.array(more)]))
 
 
 def read_targets(source: Source, y: Any = None) -> Targets | None:

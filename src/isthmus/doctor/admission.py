@@ -17,6 +17,7 @@ from isthmus.metrics.baselines import BaselineFitter
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from isthmus.data.source import Source
     from isthmus.estimator import Autoencoder
 
     Array = NDArray[np.float32]
@@ -51,7 +52,7 @@ def of_model(
     test = train
     if X_test is not None:
         held_out = open_source(X_test)
-        labels = None if targets is None else targets.of(held_out, y_test, name="y_test", rows="X_test")
+        targets, labels = _beside(targets, held_out, y_test)
         test = _read(model, held_out, labels, seed=seed, limit=limit)
     shape = model.event_.shape
 
@@ -137,6 +138,15 @@ def of_functions(
         classes=_names(targets),
         seed=seed,
     )
+
+
+def _beside(targets: Targets | None, source: Source, y_test: Any) -> tuple[Targets | None, Any]:
+    """The labels of held-out rows, and the classes of both; a class that training rows lack is one more."""
+    if targets is None:
+        return None, None
+    named = {"name": "y_test", "rows": "X_test"}
+    wide = targets.widened(source, y_test, **named)
+    return wide, wide.of(source, y_test, **named)
 
 
 def _read(model: Autoencoder, source: Any, labels: Any, *, seed: int, limit: int) -> Rows:

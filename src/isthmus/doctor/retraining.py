@@ -159,8 +159,10 @@ def _kept_penalties(patient: Patient) -> list[tuple[int, Penalty]]:
 
 
 def _labelled(patient: Patient) -> bool:
-    classes = 0 if patient.classes is None else len(patient.classes)
-    return patient.train.labels is not None and part_of_model(patient).network_.event.classes == classes
+    """Whether the labels are those that the network was trained with, classes that only held-out rows have aside."""
+    classes = part_of_model(patient).network_.event.classes
+    known = tuple(map(str, getattr(patient.model, "classes_", ())))
+    return patient.train.labels is not None and (patient.classes or ())[:classes] == known[:classes]
 
 
 def _labels(rows: Rows) -> Tensor | None:
