@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from isthmus.doctor.rows import Rows
     from isthmus.estimator import Autoencoder
     from isthmus.penalties.penalty import Penalty
+    from isthmus.training.initial.initial import Initial
     from isthmus.training.training import Training
 
 #: Share of a continued training over which its rate rises, so that an optimizer without memory does no harm.
@@ -83,14 +84,17 @@ def copied(patient: Patient) -> Composition:
     return copy.eval()
 
 
-def untrained(patient: Patient) -> Composition:
-    """The same parts with fresh initial weights; Kaiming's where the model's own would need a training or a file."""
+def untrained(patient: Patient, initial: Initial | None = None) -> Composition:
+    """The same parts with fresh initial weights.
+
+    initial : which; by default the model's own, or Kaiming's where those would need a training or a file.
+    """
     model = part_of_model(patient)
     parts: Parts = dataclasses.replace(
         model.network_.parts, penalties=tuple(penalty for _, penalty in _kept_penalties(patient))
     )
     network = built(parts, model.network_.event, patient.seed)
-    initial = resolved(model.part("training").initial_weights, "training.initial")
+    initial = initial or resolved(model.part("training").initial_weights, "training.initial")
     if isinstance(initial, Pretraining | FromModel):
         initial = Kaiming()
     rows = batch_of(patient, patient.train)

@@ -15,6 +15,7 @@ from isthmus.doctor.finding import Measure, Picture, Remedy
 from isthmus.doctor.retraining import batch_of, peak_rate, untrained
 from isthmus.nn.activations import SQUASHING, Activation
 from isthmus.penalties.auxiliary_k import AuxiliaryK
+from isthmus.training.initial.kaiming import Kaiming
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from isthmus.doctor.finding import Finding
     from isthmus.doctor.patient import Patient
 
-#: Shares of a hidden layer's units beyond those that are idle before any training. Rectified layers of healthy models
+#: Shares of a hidden layer's units beyond those that are idle in a sound beginning. Rectified layers of healthy models
 #: have up to a third of them; a layer that has lost nine tenths is another, narrower one.
 FAILURE, WARNING = 0.9, 0.5
 #: The same of the code, which has no units to spare: its size was asked for.
@@ -94,8 +95,8 @@ class DeadUnits(Check):
     """Hidden units and code units over the training rows: which never fire, never move, or stand at a bound.
 
     A unit that answers every row alike passes nothing on, and one at the flat end of its activation gets no gradient to
-    leave it by. Rectified units that are always on are linear and not dead. The same network with fresh weights, on the
-    same rows, says how many idle units are nobody's fault.
+    leave it by. Rectified units that are always on are linear and not dead. The same network with fresh weights of a
+    sound kind, on the rows standardized, says how many idle units are nobody's fault.
     """
 
     code: ClassVar[str] = "dead-units"
@@ -108,10 +109,11 @@ class DeadUnits(Check):
         layers = [code]
         fresh: dict[str, float] = {}
         if patient.model is not None:
-            layers += _hidden(patient, patient.model.network_)
-            network = untrained(patient)
-            fresh = {layer.name: float(layer.idle.mean()) for layer in _hidden(patient, network)}
-            fresh["code"] = float(_observed_code(patient, network).idle.mean())
+            x = batch_of(patient, patient.train).x
+            layers += _hidden(patient.model.network_, x)
+            sound, standard = untrained(patient, Kaiming()), _standardized(x)
+            fresh = {layer.name: float(layer.idle.mean()) for layer in _hidden(sound, standard)}
+            fresh["code"] = float(_observed_code(patient, sound, standard).idle.mean())
         severities = {layer.name: _severity(layer, fresh.get(layer.name, 0.0)) for layer in layers}
         evidence: dict[str, Any] = {
             f"idle_{layer.name.replace(' ', '_')}": Measure(
@@ -119,7 +121,9 @@ class DeadUnits(Check):
                 f"share of the units of the {layer.name} that answer every training row alike",
                 n=len(layer.idle),
                 against=fresh.get(layer.name, 0.0),
-                null="the same network before its first step" if fresh else "a code whose units all vary",
+                null="the same network with sound weights before its first step, on standardized rows"
+                if fresh
+                else "a code whose units all vary",
             )
             for layer in layers
         }
@@ -179,9 +183,8 @@ def _severity(layer: _Layer, fresh: float) -> str:
     failure, warning = (CODE_FAILURE, CODE_WARNING) if layer.name == "code" else (FAILURE, WARNING)
     if layer.idle.mean() > FAILURE or share > failure:
         return "failure"
-    flat = (
-        layer.name != "code" and layer.saturated.mean() > WARNING
-    )  # a code of two values a unit may be wanted
+    # A code of two values a unit may be wanted.
+    flat = layer.name != "code" and layer.saturated.mean() > WARNING
     return "warning" if share > warning or flat else "ok"
 
 
@@ -196,21 +199,27 @@ def _code_activation(patient: Patient) -> str:
     return code.activation if isinstance(code, Deterministic) else ""
 
 
-def _observed_code(patient: Patient, network: Composition) -> _Layer:
+def _observed_code(patient: Patient, network: Composition, x: Tensor) -> _Layer:
     layer = _Layer("code", _code_activation(patient))
     with torch.inference_mode():
-        for x in _blocks(patient, network):
-            layer.update(network.encode(x).z.double().cpu().numpy())
+        for rows in _blocks(network, x):
+            layer.update(network.encode(rows).z.double().cpu().numpy())
     return layer
 
 
-def _blocks(patient: Patient, network: Composition) -> Iterator[Tensor]:
+def _blocks(network: Composition, x: Tensor) -> Iterator[Tensor]:
     device = next((value.device for value in network.parameters()), torch.device("cpu"))
-    yield from torch.split(batch_of(patient, patient.train).x.to(device), BLOCK)
+    yield from torch.split(x.to(device), BLOCK)
 
 
-def _hidden(patient: Patient, network: Composition) -> list[_Layer]:
-    """Hidden layers of encoder and decoder, watched in one pass in evaluation mode."""
+def _standardized(x: Tensor) -> Tensor:
+    """x (n, *event) with mean 0 and deviation 1 in every entry that varies."""
+    deviation = x.std(0, correction=0)
+    return (x - x.mean(0)) / torch.where(deviation > 0, deviation, 1.0)
+
+
+def _hidden(network: Composition, x: Tensor) -> list[_Layer]:
+    """Hidden layers of encoder and decoder, watched in one pass of x in evaluation mode."""
     layers: list[_Layer] = []
     handles = []
     for half, part in (("encoder", network.encoder), ("decoder", network.decoder)):
@@ -223,8 +232,8 @@ def _hidden(patient: Patient, network: Composition) -> list[_Layer]:
     network.eval()
     try:
         with torch.inference_mode():
-            for x in _blocks(patient, network):
-                network.decode(network.encode(x).z)
+            for rows in _blocks(network, x):
+                network.decode(network.encode(rows).z)
     finally:
         for handle in handles:
             handle.remove()
