@@ -37,6 +37,7 @@ def test_a_sound_model_is_ok():
     assert kept.low > kept.against
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "epochs"), [(2, 15), (32, 15), (Gaussian(8), 50)])
 def test_other_sound_models_are_not_called_blurred(code, epochs):
     assert check(patient(fitted(code, epochs))).severity in ("ok", "info")

@@ -35,6 +35,7 @@ def test_balanced_relations_are_ok_where_there_is_something_to_gain():
     assert not found.remedies
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("penalty", [Relational(), Relational(relation="product"), Generalized()])
 def test_relations_of_the_default_weight_are_no_fault(penalty):
     assert check(patient(related(penalty))).severity in ("ok", "info")
@@ -65,6 +66,7 @@ def test_relations_that_cost_the_data_are_found_and_a_smaller_weight_is_the_cure
     assert found.remedies[1].patch["penalties"][1].weight <= 100
 
 
+@pytest.mark.slow
 def test_a_model_that_is_bad_for_another_reason_is_not_put_down_to_its_relations():
     training = Training(max_epochs=5, batch_size=64, learning_rate=1e-5, threads=1)
     model = Autoencoder(code=8, penalties=(Relational(),), training=training, random_state=0)
@@ -73,6 +75,7 @@ def test_a_model_that_is_bad_for_another_reason_is_not_put_down_to_its_relations
     assert "not for the relations" in found.title
 
 
+@pytest.mark.slow
 def test_the_verdict_is_the_same_twice_and_leaves_the_model_alone():
     model = related(Relational())
     before = model.transform(digits()[1])

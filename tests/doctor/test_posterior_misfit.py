@@ -41,6 +41,7 @@ def test_a_sound_model_is_ok():
     assert found.evidence["share_of_carried"].high < 0.1
 
 
+@pytest.mark.slow
 def test_an_encoder_of_few_rows_is_found_and_its_remedies_apply():
     few = variational(40, 600)
     found = check(patient(few))
