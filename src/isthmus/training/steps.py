@@ -135,7 +135,7 @@ class ChainStep:
         output, above = self.chain.forward(encoded.z.detach(), first=self.middle)
         nats, gradient = self._loss(output, batch, rows)
         output = output.detach().requires_grad_(self.penalized)
-        forward = _Watched(
+        forward = Forward(
             x=batch.x,
             x_corrupt=x_corrupt,
             mask=batch.mask,
@@ -154,7 +154,7 @@ class ChainStep:
         added = total(more).sum() / rows if more else None
 
         def backward() -> None:
-            self._back(_Pass(h, encoded.z, activations, output, added, forward.read), gradient, below, above)
+            self._back(_Pass(h, encoded.z, activations, output, added), gradient, below, above)
 
         self._backward = backward
         with torch.no_grad():
@@ -164,18 +164,15 @@ class ChainStep:
         """Down through the decoder, the middle and the encoder."""
         found = _Gradients()
         ends: list[tuple[Tensor, Tensor | None]] = []
-        leaves = [one.h, *self.others]
         if one.added is not None and self.penalized:
-            leaves = [one.h, *one.activations, *self.parameters]
-        if one.added is not None and one.output_read:
             # Penalties first: what they ask of the decoder's output goes back with the loss's own gradient.
-            found.add([(one.added, None)], [one.output, *leaves], again=True)
+            leaves = [one.h, one.output, *one.activations, *self.parameters]
+            found.add([(one.added, None)], leaves, again=True)
             gradient = found.onto(gradient, one.output)
-            leaves = [one.h, *self.others]
         elif one.added is not None:
             ends.append((one.added, None))
         ends.append((one.z, self.chain.backward(gradient, above, first=self.middle)))
-        found.add(ends, leaves)
+        found.add(ends, [one.h, *self.others])
         more = [found.of(leaf) for leaf in one.activations]
         by_h = found.of(one.h)
         self.chain.backward(torch.zeros_like(one.h) if by_h is None else by_h, below, more=more)
@@ -210,7 +207,6 @@ class _Pass:
     """Where a pass was cut: leaves of the graph, and what was made of them.
 
     h, activations, output : leaves. z : made of h. added : the mean of all terms but the reconstruction, or None.
-    output_read : whether a penalty looked at the output.
     """
 
     h: Tensor
@@ -218,22 +214,6 @@ class _Pass:
     activations: list[Tensor]
     output: Tensor
     added: Tensor | None
-    output_read: bool
-
-
-class _Watched(Forward):
-    """A pass that notes whether a penalty reads the decoder's output: where none does, one walk back is saved."""
-
-    read = False
-
-    @property
-    def output(self) -> Tensor:
-        self.read = True
-        return self._output
-
-    @output.setter
-    def output(self, value: Tensor) -> None:
-        self._output = value
 
 
 class _Gradients:
