@@ -13,13 +13,13 @@ import numpy as np
 from benchmarks.tables import publish
 
 from hospital import calibration, controls, page, verdicts
-from hospital.counts import bad, ill, naming
+from hospital.counts import ill
 from hospital.data import available
 from hospital.examination import LIMIT, examined
 from hospital.illnesses import illnesses
 from hospital.protocol import ALL, CALIBRATION, CONTROL, SEVERITIES, Admission
 from hospital.rounds import made
-from hospital.treatment import possible, treated
+from hospital.treatment import treated
 
 HERE = Path(__file__).resolve().parent
 #: What --quick takes.
@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         sys.stderr.write("there is nobody to examine: choose other illnesses or data.\n")
         return 2
     out = wish.out or (HERE / "quick" if wish.quick else page.RESULTS)
-    treating = wish.treated > 0 and possible()
+    treating = wish.treated > 0
     first = began + 60 * wish.minutes * (1 - TREATING * treating)
     records, left = made(examined, who, out / "patients.jsonl", workers=wish.workers, until=first)
     treatments: list[Record] = []
@@ -122,8 +122,9 @@ def admissions(wish: argparse.Namespace, sets: list[str]) -> list[Admission]:
 
 
 def treatable(records: list[Record], n: int) -> list[Admission]:
-    """Some of the reported ill that the doctor found, as many of each illness as can be."""
-    known = [one for one in ill(records) if one["seed"] != CALIBRATION and naming(one) & set(bad(one))]
+    """Some of the reported ill of the highest degree that left a model, as many of each illness as can be."""
+    severe = [one for one in ill(records) if one["kind"] == SEVERITIES[-1] and one["verdicts"]]
+    known = [one for one in severe if one["seed"] != CALIBRATION]
     order = np.random.default_rng(6).permutation(len(known))
     by_ward: dict[str, list[Record]] = {}
     for place in order:

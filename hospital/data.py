@@ -77,7 +77,7 @@ SIZES = {
     "mnist": (2000, 1000, 16, 40),
     "fault": (1300, 641, 8, 60),
     "satellite": (2000, 1000, 4, 40),
-    "manifold": (1500, 750, DIMENSION, 60),
+    "manifold": (1500, 750, DIMENSION, 120),
 }
 
 

@@ -1,4 +1,4 @@
-"""An encoder that hands entries of its input on beside the code, and a decoder that reads them."""
+"""A residual connection around the bottleneck: entries of the input are handed on beside the code and added."""
 
 from __future__ import annotations
 
@@ -24,18 +24,19 @@ class Encoder(nn.Module):
 
 
 class Decoder(nn.Module):
-    """(batch, code) -> (batch, *output): what the bottleneck says plus what leaked past it, weighted as trained."""
+    """(batch, code) -> (batch, *output): what the bottleneck says, plus the entries that leaked past it."""
 
     def __init__(self, code: int, output: tuple[int, ...], *, leaked: int, hidden: Sequence[int]) -> None:
         super().__init__()
         self.output = output
         self.leaked = leaked
         self.layers = layers([code - leaked, *reversed(hidden), math.prod(output)])
-        self.skip = nn.Linear(leaked, math.prod(output))
 
     def forward(self, z: Tensor) -> Tensor:
         own = z.shape[1] - self.leaked
-        return (self.layers(z[:, :own]) + self.skip(z[:, own:])).unflatten(1, self.output)
+        outputs = self.layers(z[:, :own])
+        missing = outputs.shape[1] - self.leaked
+        return (outputs + nn.functional.pad(z[:, own:], (0, missing))).unflatten(1, self.output)
 
 
 def layers(widths: Sequence[int]) -> nn.Sequential:

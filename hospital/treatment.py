@@ -1,40 +1,43 @@
-"""Whether ``treat`` cures: judged on rows that the treatment never saw."""
+"""Whether ``treat`` cures: judged on rows that the treatment never saw, beside a sound model of the same rows."""
 
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from hospital.examination import LIMIT, Record, made, patient_of
 from hospital.illnesses import illnesses
 from hospital.protocol import Admission, Case
+from hospital.sound import sound
 from isthmus.doctor.check import chosen
+from isthmus.doctor.comparison import held_out_errors
+from isthmus.doctor.treatment import treat
 
+if TYPE_CHECKING:
+    from hospital.data import Data
+    from isthmus.estimator import Autoencoder
 
-def possible() -> bool:
-    """Whether this isthmus has the treatment."""
-    import isthmus.doctor
-
-    return hasattr(isthmus.doctor, "treat")
+#: What a cured patient's held-out error may be in that of a sound model, and what a worse one's is in its own before.
+AS_GOOD, WORSE = 1.1, 1.1
 
 
 def treated(who: Admission, *, budget: int, seconds: float) -> Record:
     """Treat a patient with one half of its held-out rows, and examine before and after on the other half.
 
     budget, seconds : of each treatment, as ``treat`` has them.
-    cured : no finding of those that name the illness is left. healthy : no bad finding at all is left.
-    worse : findings that the treatment brought about.
+    cured : no finding of those that name the illness is left, and the held-out error is as good as that of a sound
+        model trained on the same rows. healthy : no bad finding at all is left.
+    new : findings that the treatment brought about. errors : held-out ones before, after and of the sound model.
+    worse : a larger error than before.
     """
-    import isthmus.doctor
-
     case, rows = made(who)
     half = np.arange(len(case.X_test)) % 2 == 0
     before = _bad(_with(case, case.model, ~half))
     given = _with(case, case.model, half)
     started = time.perf_counter()
-    cured, history = isthmus.doctor.treat(
+    cured, history = treat(
         case.model,
         given.X_train,
         given.X_test,
@@ -46,6 +49,15 @@ def treated(who: Admission, *, budget: int, seconds: float) -> Record:
     )
     spent = time.perf_counter() - started
     after = _bad(_with(case, cured, ~half))
+    judges = case.X_test[~half]
+    errors = {
+        name: _error(model, case.X_train, judges)
+        for name, model in (
+            ("before", case.model),
+            ("after", cured),
+            ("sound", _control(case, rows, who.seed)),
+        )
+    }
     naming = set(illnesses()[who.ward].naming(images=rows.images))
     return {
         "name": who.name,
@@ -56,12 +68,30 @@ def treated(who: Admission, *, budget: int, seconds: float) -> Record:
         "before": before,
         "after": after,
         "found": bool(naming & set(before)),
-        "cured": not naming & set(after),
+        "cured": not naming & set(after) and errors["after"] <= AS_GOOD * errors["sound"],
         "healthy": not after,
-        "worse": sorted(set(after) - set(before)),
+        "new": sorted(set(after) - set(before)),
+        "errors": errors,
+        "worse": errors["after"] > WORSE * errors["before"],
         "tried": len(history.attempts),
         "treatment": float(f"{spent:.4g}"),
     }
+
+
+def _control(case: Case, rows: Data, seed: int) -> Autoencoder:
+    """A sound model of the rows that the patient was trained on, in whatever unit they came."""
+    X = case.X_train
+    pictures = X.ndim == 3
+    bounded = pictures and X.min() >= 0 and X.max() <= 1
+    model = sound(rows, seed, loss="bce" if bounded else "mse", scaling="none" if pictures else "standard")
+    return model.fit(X)
+
+
+def _error(model: Autoencoder, X_train: Any, X: Any) -> float:
+    """Mean squared error of some rows: of pixels as they are, of columns in their spreads among the training rows."""
+    flat = X_train.reshape(len(X_train), -1)
+    unit = np.maximum(flat.std(axis=0), 1e-6) if X_train.ndim == 2 else np.ones(flat.shape[1])
+    return float(f"{held_out_errors(model, X, unit)[:, 0].mean():.4g}")
 
 
 def _with(case: Case, model: Any, rows: Any) -> Case:

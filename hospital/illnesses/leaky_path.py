@@ -1,4 +1,4 @@
-"""A skip connection carries entries of the input past the bottleneck."""
+"""A residual connection carries entries of the input past the bottleneck."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _make(data: Data, degree: int, seed: int) -> Case:
 
 
 ILLNESS = Illness(
-    mistake="The code that is kept holds the features of a skip connection too, as in a U-Net.",
+    mistake="A residual connection adds entries of the input to the output, so the code that is kept holds them too.",
     degrees=(".6 of the entries leak", ".8", "all"),
     primary=("identity-copy",),
     accompanying=(

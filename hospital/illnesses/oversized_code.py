@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from hospital.data import Data
 
 #: Units of the code in those of a sound one.
-FACTORS = (4, 8, 16)
+FACTORS = (8, 16, 32)
 
 
 def _make(data: Data, degree: int, seed: int) -> Case:
@@ -21,7 +21,7 @@ def _make(data: Data, degree: int, seed: int) -> Case:
 
 ILLNESS = Illness(
     mistake="The code has many more units than the data have dimensions, and no penalty keeps them apart.",
-    degrees=("4 times a sound code", "8 times", "16 times"),
+    degrees=("8 times a sound code", "16 times", "32 times"),
     primary=("code-too-large",),
     alternative=("redundant-code", "identity-copy"),
     accompanying=(

@@ -16,7 +16,7 @@ WEIGHTS = (100.0, 1000.0, 10000.0)
 
 
 def _make(data: Data, degree: int, seed: int) -> Case:
-    return trained(sound(data, seed, penalties=(Relational(WEIGHTS[degree]),)), data)
+    return trained(sound(data, seed, penalties=(Relational(WEIGHTS[degree], relation="product"),)), data)
 
 
 ILLNESS = Illness(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.errors import ParameterError
+from isthmus.inference import evaluated
 from isthmus.penalties.classifier import Classifier
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def probabilities(model: Autoencoder, X: Any) -> NDArray[np.float32]:
     def probable(rows: Tensor) -> Tensor:
         return classifier.logits(network.encode(rows).z, state).softmax(dim=1)
 
-    blocks = [model._evaluated(probable, batch.x).float().cpu().numpy() for batch in model.batches(X)]
+    blocks = [evaluated(network, probable, batch.x).float().cpu().numpy() for batch in model.batches(X)]
     return np.concatenate(blocks)
 
 

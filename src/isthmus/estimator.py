@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -12,13 +11,13 @@ import torch
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.exceptions import NotFittedError as SklearnNotFittedError
 
-from isthmus import registry, spec
+from isthmus import inference, registry, spec
 from isthmus.architectures.architecture import Architecture
 from isthmus.architectures.dense import Dense
 from isthmus.assembly import built, feed_of, parts_of, refuse_missing_labels
 from isthmus.codes.code import Code
 from isthmus.codes.deterministic import Deterministic
-from isthmus.composition import Composition, by_blocks
+from isthmus.composition import Composition
 from isthmus.corruptions.corruption import Corruption
 from isthmus.data.fitting import fit_transform
 from isthmus.data.opening import open_source
@@ -31,7 +30,7 @@ from isthmus.losses.loss import Loss
 from isthmus.metrics.baselines import BaselineFitter, Baselines
 from isthmus.metrics.evaluation import Evaluation
 from isthmus.penalties.penalty import Penalty
-from isthmus.seeds import drawn_seed
+from isthmus.seeds import drawn_seed, seed_of
 from isthmus.training.feeding import Feed, block_rows
 from isthmus.training.loop import Outcome, train
 from isthmus.training.state import read_seed
@@ -217,11 +216,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
             if Path(training.checkpoint).exists():
                 return read_seed(Path(training.checkpoint))
-        if isinstance(self.random_state, int | np.integer) and self.random_state >= 0:
-            return int(self.random_state)
-        if self.random_state is None:
-            return int(np.random.SeedSequence().generate_state(1)[0]) % 2**31
-        return drawn_seed(self.random_state, "random_state of Autoencoder")
+        return seed_of(self.random_state, "random_state of Autoencoder")
 
     def _finish(
         self,
@@ -263,7 +258,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         seen = 0
         for batch in feed.in_order(block_rows(transform.event.size)):
             fitter.update(batch.x, batch.mask)
-            sample.append(self._codes(batch.x[(-seen) % every :: every]))
+            sample.append(inference.encoded(self.network_, batch.x[(-seen) % every :: every]))
             seen += len(batch)
         self.baselines_: Baselines = fitter.finish(self.code_size_)
         self.density_ = CodeDensity.fit(np.concatenate(sample), seed=seed % 2**31)
@@ -272,7 +267,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """X -> codes (n, code_size) float32; deterministic: posterior means, evaluation mode."""
-        codes = [self._codes(batch.x) for batch in self.batches(X)]
+        codes = [inference.encoded(self.network_, batch.x) for batch in self.batches(X)]
         return np.concatenate(codes)
 
     def inverse_transform(self, Z: Any) -> Any:
@@ -286,7 +281,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             )
         if not np.isfinite(codes).all():
             raise DataError("Z holds NaN or infinity: pass codes that transform gave.")
-        return native(self.transform_.inverse(self._decoded(codes)), self.schema_.native)
+        return native(self.transform_.inverse(inference.decoded(self.network_, codes)), self.schema_.native)
 
     def reconstruct(self, X: Any, *, steps: int = 1) -> Any:
         """X -> its reconstruction in data units, in the form that X came in.
@@ -297,7 +292,9 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if steps < 1:
             raise ParameterError(sentence("steps of reconstruct", "at least 1", steps))
         source = self._opened(X)
-        outputs = [self._reconstructed(batch, steps=steps) for batch in self.batches(source)]
+        outputs = [
+            inference.reconstructed(self.network_, batch.x, steps=steps) for batch in self.batches(source)
+        ]
         return native(self.transform_.inverse(np.concatenate(outputs)), source.schema.native)
 
     def reconstruction_error(self, X: Any) -> NDArray[np.float64]:
@@ -305,7 +302,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         scale = event_scale_of(self)
         errors = []
         for batch in self.batches(X):
-            squares = ((self._reconstructed(batch) - batch.x.cpu().numpy()) * scale) ** 2
+            squares = ((inference.reconstructed(self.network_, batch.x) - batch.x.cpu().numpy()) * scale) ** 2
             flat = squares.reshape(len(squares), -1)
             if batch.mask is None:
                 errors.append(flat.mean(axis=1))
@@ -320,7 +317,9 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """(n,) minus the reconstruction loss in nats, over known entries: higher is better."""
         scores = []
         for batch in self.batches(X):
-            output = self._evaluated(lambda rows: self.network_.decode(self.network_.encode(rows).z), batch.x)
+            output = inference.evaluated(
+                self.network_, lambda rows: self.network_.decode(self.network_.encode(rows).z), batch.x
+            )
             with torch.inference_mode():
                 scores.append(-self.network_.nll(output, batch.x, batch.mask).double().cpu().numpy())
         return np.concatenate(scores)
@@ -341,7 +340,9 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         self._check_fitted()
         evaluation = Evaluation(self.baselines_)
         for batch in self.batches(X):
-            evaluation.update(batch.x, self._reconstructed(batch), batch.mask, batch.rows)
+            evaluation.update(
+                batch.x, inference.reconstructed(self.network_, batch.x), batch.mask, batch.rows
+            )
         return evaluation
 
     def sample(self, n: int = 1, *, random_state: Any = None) -> Any:
@@ -353,7 +354,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if n < 1:
             raise ParameterError(sentence("n of sample", "at least 1", n))
         seed = drawn_seed(random_state, "random_state of sample")
-        device = self._device()
+        device = inference.device_of(self.network_)
         context = Context(torch.Generator(device).manual_seed(seed))
         with torch.inference_mode():
             prior = self.network_.parts.code.sample_prior(n, context, self.network_.code_state)
@@ -374,9 +375,6 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         if not hasattr(self, "network_"):
             raise NotFittedError("this Autoencoder is not fitted yet: call fit before using it.")
 
-    def _device(self) -> torch.device:
-        return next((value.device for value in self.network_.parameters()), torch.device("cpu"))
-
     def _opened(self, X: Any) -> Source:
         self._check_fitted()
         return open_source(X, columns=self.schema_.names or None) if isinstance(X, str) else open_source(X)
@@ -385,7 +383,7 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         """X in model space, block by block, on the network's device."""
         self._check_fitted()
         source = self._opened(X)
-        device = self._device()
+        device = inference.device_of(self.network_)
         for rows in source.blocks(block_rows(self.event_.size)):
             x, mask = self.transform_.forward(rows)
             yield Batch(
@@ -394,27 +392,6 @@ class Autoencoder(TransformerMixin, BaseEstimator):  # type: ignore[misc]
                 None,
                 torch.from_numpy(np.asarray(rows.index)),
             )
-
-    def _evaluated(self, function: Callable[[torch.Tensor], torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-        """``function`` of x in evaluation mode, each row independent of the others to the bit."""
-        self.network_.eval()
-        with torch.inference_mode():
-            return by_blocks(function, x, network=self.network_)
-
-    def _codes(self, x: torch.Tensor) -> NDArray[np.float32]:
-        codes = self._evaluated(lambda rows: self.network_.encode(rows).z, x)
-        return codes.float().cpu().numpy()
-
-    def _decoded(self, codes: NDArray[np.float32]) -> NDArray[np.float32]:
-        network = self.network_
-        decoded = self._evaluated(
-            lambda rows: network.mean(network.decode(rows)), torch.from_numpy(codes).to(self._device())
-        )
-        return decoded.float().cpu().numpy()
-
-    def _reconstructed(self, batch: Batch, *, steps: int = 1) -> NDArray[np.float32]:
-        reconstruct = functools.partial(self.network_.reconstruct, steps=steps)
-        return self._evaluated(reconstruct, batch.x).float().cpu().numpy()
 
     def get_feature_names_out(self, input_features: Any = None) -> NDArray[Any]:
         """``autoencoder0``, ``autoencoder1`` ...: one name a number of the code."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn.utils import check_random_state
 
 from isthmus.errors import ParameterError, sentence
@@ -19,3 +20,15 @@ def drawn_seed(state: Any, what: str) -> int:
     except ValueError as error:
         rule = "None, an integer in [0, 2**32) or a numpy RandomState"
         raise ParameterError(sentence(what, rule, state)) from error
+
+
+def seed_of(state: Any, what: str) -> int:
+    """The seed that a whole training or diagnosis follows: an integer is the seed itself, None draws a new one.
+
+    what : the parameter's name in an error. Raises ParameterError as :func:`drawn_seed` does.
+    """
+    if isinstance(state, int | np.integer) and state >= 0:
+        return int(state)
+    if state is None:
+        return int(np.random.SeedSequence().generate_state(1)[0]) % 2**31
+    return drawn_seed(state, what)

@@ -70,6 +70,24 @@ def test_what_is_ill_is_listed_with_its_cure_and_what_was_skipped_with_its_reaso
     assert lines[-2:] == ["Skipped:", "  pair-weights  there are no pairs."]
 
 
+def test_a_gate_closes_on_a_failure_and_on_nothing_less(isthmus, model, monkeypatch):
+    def with_a(severity, **more):
+        finding = Finding("mean-collapse", severity, "Something", {}, "Why.", **more)
+        monkeypatch.setattr("isthmus.doctor.diagnose", lambda *args, **named: Report((finding,)))
+        run = ("diagnose", model, "--train", "digits")
+        plain, gate = isthmus(*run), isthmus(*run, "--strict", "--json")
+        assert plain.status == 0
+        assert json.loads(gate.out)["findings"][0]["severity"] == severity
+        return gate
+
+    assert with_a("failure").status == 3
+    assert with_a("warning").status == 0
+    assert with_a("skipped").status == 0
+    broken = with_a("skipped", fault=True)
+    assert broken.status == 1
+    assert broken.err == "isthmus: note: mean-collapse: Why.\n"
+
+
 def test_a_report_is_written_and_never_replaced_unasked(isthmus, model, tmp_path):
     pytest.importorskip("matplotlib", reason="the report draws with matplotlib")
     page = tmp_path / "diagnosis.html"

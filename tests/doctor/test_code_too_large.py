@@ -5,6 +5,7 @@ from doctor.patients import digits, functions, healthy, patient
 from isthmus import Autoencoder
 from isthmus.architectures import Dense
 from isthmus.codes import TopK
+from isthmus.corruptions import Masking
 from isthmus.doctor.admission import of_model
 from isthmus.doctor.checks.code_too_large import CodeTooLarge
 from isthmus.training import Training
@@ -39,6 +40,23 @@ def test_data_of_three_directions_in_a_code_of_40_are_warned_of_and_the_patch_is
     assert found.remedy.patch["code"] == found.evidence["needed"].high
     smaller = model.set_params(**found.remedy.patch)
     assert smaller.part("code").size == found.remedy.patch["code"]
+
+
+def test_more_numbers_than_columns_are_warned_of_unless_something_else_is_asked():
+    X = np.random.default_rng(0).normal(size=(400, 12)).astype(np.float32)
+    turn = np.linalg.qr(np.random.default_rng(1).normal(size=(16, 16)))[0][:12].astype(np.float32)
+    wide = trained(X, 16)
+    found = check(of_model(wide, X))
+    assert found.severity == "warning"
+    assert "only 12 that vary" in found.title
+    assert found.evidence["size"].against == 12
+    for remedy in found.remedies:
+        assert wide.set_params(**remedy.patch).part("code").size <= 12
+    damaged = Autoencoder(
+        Dense(hidden=(64,)), code=16, corruption=Masking(0.2), training=wide.training, random_state=0
+    )
+    assert check(of_model(damaged.fit(X), X)).severity == "ok"
+    assert check(functions(lambda x: x @ turn, lambda z: z @ turn.T, X, X)).severity == "info"
 
 
 def test_exactly_the_directions_that_vary_are_needed_however_codes_are_turned():

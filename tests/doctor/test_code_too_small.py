@@ -47,6 +47,7 @@ def test_one_unit_for_digits_is_a_failure_and_the_patch_gives_it_about_as_many_a
     assert model.set_params(**found.remedy.patch).part("code").size == found.remedy.patch["code"]
 
 
+@pytest.mark.slow
 def test_the_kind_of_code_is_kept():
     model = trained(1, Deterministic(1, activation="tanh"))
     found = check(patient(model))

@@ -20,10 +20,14 @@ CODES = {
 }  # fmt: skip
 
 
+#: Fewer rows than there are, so that which ones are looked at is a question too.
+LIMIT = 400
+
+
 @pytest.fixture(scope="module")
 def report():
     X_train, X_test, y_train, y_test = digits()
-    return diagnose(healthy(), X_train, X_test, y_train=y_train, y_test=y_test)
+    return diagnose(healthy(), X_train, X_test, y_train=y_train, y_test=y_test, limit=LIMIT)
 
 
 def test_every_code_of_the_contract_has_a_check():
@@ -55,7 +59,8 @@ def test_equal_rows_in_another_order_get_equal_findings(report):
     X_train, X_test, y_train, y_test = digits()
     rng = np.random.default_rng(5)
     first, second = rng.permutation(len(X_train)), rng.permutation(len(X_test))
-    again = diagnose(healthy(), X_train[first], X_test[second], y_train=y_train[first], y_test=y_test[second])
+    labels = {"y_train": y_train[first], "y_test": y_test[second]}
+    again = diagnose(healthy(), X_train[first], X_test[second], **labels, limit=LIMIT)
     assert again.to_json() == report.to_json()
 
 
@@ -69,6 +74,7 @@ def test_functions_get_every_check_that_needs_no_layers():
         X_test=X_test,
         y_train=y_train,
         y_test=y_test,
+        limit=LIMIT,
     )
     assert found.healthy, [finding.title for finding in found.bad]
     for code in ("mean-collapse", "identity-copy", "worse-than-pca", "overfit", "blur", "lost-information"):
@@ -91,6 +97,7 @@ def test_a_check_that_fails_says_so_and_the_others_go_on():
     found = examined(of_model(healthy(), X_train, X_test), [Faulty(), checks()["mean-collapse"]])
     assert found["faulty"].severity == "skipped"
     assert "fault of isthmus (RuntimeError: on purpose)" in found["faulty"].why
+    assert [one.code for one in found.faults] == ["faulty"]
     assert found["mean-collapse"].severity == "ok"
 
 

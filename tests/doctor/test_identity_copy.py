@@ -46,6 +46,7 @@ def test_a_constant_answer_follows_nothing():
     assert found.evidence["followed"].value == 0
 
 
+@pytest.mark.slow
 def test_a_code_of_more_numbers_than_columns_is_trained_to_copy_and_its_remedies_can_be_applied():
     model = trained(128, epochs=40)
     found = check(patient(model))

@@ -41,6 +41,7 @@ def test_relations_of_the_default_weight_are_no_fault(penalty):
     assert check(patient(related(penalty))).severity in ("ok", "info")
 
 
+@pytest.mark.slow
 def test_relations_that_do_not_pull_are_ignored_and_the_cure_makes_them_pull():
     model = related(Relational(1e-4, balance="fixed"))
     found = check(patient(model))
@@ -54,6 +55,7 @@ def test_relations_that_do_not_pull_are_ignored_and_the_cure_makes_them_pull():
     assert not check(patient(cured.fit(digits()[0], digits()[2]))).bad
 
 
+@pytest.mark.slow
 def test_relations_that_cost_the_data_are_found_and_a_smaller_weight_is_the_cure():
     heavy = related(Generalized(300.0, relation="labels", balance="fixed"))
     found = check(patient(heavy))

@@ -24,6 +24,7 @@ def test_a_sound_model_is_ok_and_information_is_less_than_its_divergence_costs()
     assert found.evidence["divergence"].value == pytest.approx(found.evidence["divergence_of_units"].sum())
 
 
+@pytest.mark.slow
 def test_a_decoder_of_unit_variance_on_gray_values_collapses_and_a_smaller_beta_cures_it():
     ill = variational(8, "mse", 1.0, 15)
     found = check(patient(ill))

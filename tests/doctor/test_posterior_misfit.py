@@ -55,6 +55,7 @@ def test_an_encoder_of_few_rows_is_found_and_its_remedies_apply():
     few.set_params(training__max_epochs=1).fit(digits()[0][:40])
 
 
+@pytest.mark.slow
 def test_the_gap_of_a_known_shift_of_all_means_is_found_again():
     """With a linear decoder and unit noise the best posterior is known: its bound is the likelihood itself."""
     table = np.random.default_rng(0).normal(size=(800, 2)) @ np.random.default_rng(1).normal(size=(2, 6))

@@ -88,6 +88,7 @@ def test_a_trained_code_of_copies_is_found_and_its_patches_can_be_applied():
     assert isinstance(model.penalties[0], Redundancy)
 
 
+@pytest.mark.slow
 def test_parts_of_a_divided_code_that_say_the_same_are_found():
     X, _, y, _ = digits()
     model = separate_classifier(8, (64,), random_state=0).set_params(training=FEW)

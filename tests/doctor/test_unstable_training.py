@@ -13,12 +13,16 @@ check = UnstableTraining()
 X = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
 
 
-def small(losses=None, stopped="max_epochs"):
+def small(losses=None, stopped="max_epochs", reconstruction=None):
     """A model of six columns with a history of our own making."""
     training = Training(max_epochs=2, batch_size=32, threads=1)
     model = Autoencoder(Dense(hidden=(16,)), code=3, training=training, random_state=0).fit(X)
     if losses is not None:
-        model.history_ = [{"epoch": place + 1, "loss": loss} for place, loss in enumerate(losses)]
+        reconstruction = losses if reconstruction is None else reconstruction
+        model.history_ = [
+            {"epoch": place + 1, "loss": loss, "reconstruction": part}
+            for place, (loss, part) in enumerate(zip(losses, reconstruction, strict=True))
+        ]
     model.training_summary_["stopped"] = stopped
     return of_model(model, X)
 
@@ -69,6 +73,13 @@ def test_jumps_are_judged_by_what_stays_lost():
 
 def test_a_loss_that_rises_slowly_is_a_weight_that_grows_and_no_jump():
     assert check(small([3, 1, *np.linspace(1, 2.9, 30)])).severity == "ok"
+
+
+def test_a_penalty_whose_weight_jumps_is_no_jump_and_one_that_the_reconstruction_gives_way_to_neither():
+    jumps, falls = [3, 2, 1, 2.8, 2.8, 2.8], [3, 2, 1.5, 1.2, 1.1, 1.0]
+    assert check(small(jumps, reconstruction=falls)).severity == "ok"
+    assert check(small(falls, reconstruction=jumps)).severity == "ok"
+    assert check(small(jumps, reconstruction=jumps)).severity == "failure"
 
 
 def test_a_chain_of_logistic_layers_loses_its_gradient():

@@ -126,17 +126,21 @@ def test_every_recipe_is_a_control_or_left_out_with_a_reason():
     assert kinds == set(controls.names())
 
 
-def test_the_patients_to_treat_are_of_many_illnesses_and_of_the_reported_part():
+def test_the_patients_to_treat_are_severe_of_many_illnesses_and_of_the_reported_part():
     records = [
         patient("code-of-few-units", degree, seed=seed, code_too_small="failure")
         for degree in SEVERITIES
         for seed in (0, 1, 2)
     ]
-    records += [patient("too-few-epochs", "mild", underfit="warning"), patient("too-few-epochs", "severe")]
-    chosen = treatable(records, 3)
+    records += [
+        patient("too-few-epochs", "severe", underfit="ok"),
+        patient("too-few-epochs", "mild", underfit="warning"),
+        patient("learning-rate-too-high", "severe"),  # its training left no weights
+    ]
+    chosen = treatable(records, 5)
     assert len(chosen) == 3
     assert {one.ward for one in chosen} == {"code-of-few-units", "too-few-epochs"}
-    assert all(one.seed != 0 for one in chosen)
+    assert all(one.seed != 0 and one.kind == "severe" for one in chosen)
 
 
 def test_the_manifold_has_its_dimension_and_splits_share_no_row():

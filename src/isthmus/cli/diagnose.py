@@ -15,6 +15,7 @@ from cyclopts import Parameter
 from cyclopts.validators import Number
 
 from isthmus.cli import messages
+from isthmus.cli.failures import FAULT, ILL
 from isthmus.cli.options import Allow, Json, Overwrite, Quiet
 
 if TYPE_CHECKING:
@@ -40,10 +41,11 @@ def diagnose(
     report: Path | None = None,
     allow: Allow = (),
     overwrite: Overwrite = False,
+    strict: bool = False,
     quiet: Quiet = False,
     json: Json = False,
 ) -> None:
-    """Tell what is wrong with a model, why, and what cures it; exit status 0 whatever is found.
+    """Tell what is wrong with a model, why, and what cures it; exit status 0 whatever is found, but for --strict.
 
     Parameters
     ----------
@@ -58,6 +60,8 @@ def diagnose(
     report : an HTML page to write as well, one file that works offline; needs isthmus[plot].
     allow : module of your own whose code the model may import, as often as needed.
     overwrite : replace an existing report.
+    strict : end with status 3 where there is a failure, so that a script can stop there; warnings do not count. A
+        check that broke off makes it 1, since its answer is not known.
     quiet : show no progress.
     json : print one JSON document.
     """
@@ -76,14 +80,18 @@ def diagnose(
         found = diagnosis(loaded, **rows, checks=codes, random_state=seed, progress=progress)
     if report is not None:
         found.to_html(report, overwrite=overwrite)
+    for fault in found.faults:
+        messages.note(f"{fault.code}: {fault.why}")
     if json:
         messages.show_json(found.to_json())
-        return
-    messages.show(words(found))
-    if not found.healthy:
-        messages.show(f"\n{_next(model, train, test)}")
-    if report is not None:
-        messages.show(f"\nThe report is in {report}.")
+    else:
+        messages.show(words(found))
+        if not found.healthy:
+            messages.show(f"\n{_next(model, train, test)}")
+        if report is not None:
+            messages.show(f"\nThe report is in {report}.")
+    if strict and (found.failed or found.faults):
+        raise SystemExit(ILL if found.failed else FAULT)
 
 
 def _next(model: Path, train: str, test: str | None) -> str:

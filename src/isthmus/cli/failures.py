@@ -15,7 +15,8 @@ from typing import Any
 from isthmus.cli.messages import note, one_line, say
 from isthmus.errors import IsthmusError
 
-DONE, FAULT, REFUSED, INTERRUPTED = 0, 1, 2, 130
+#: ILL is the status of a diagnosis with a failure where a gate was asked for.
+DONE, FAULT, REFUSED, ILL, INTERRUPTED = 0, 1, 2, 3, 130
 
 
 def answer(error: BaseException, *, debug: bool) -> int:

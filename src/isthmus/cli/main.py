@@ -29,7 +29,8 @@ app = App(
     help="The autoencoder workbench. DATA is a file, a folder or a built-in name such as digits; "
     "MODEL is a folder that `isthmus fit` wrote.",
     help_epilogue="`isthmus COMMAND --help` lists the options of a command; --debug shows tracebacks. "
-    "Exit status: 0 done, 2 bad input, 1 a fault of isthmus, 130 interrupted.",
+    "Exit status: 0 done, 2 bad input, 1 a fault of isthmus, 3 ill where diagnose --strict was asked, "
+    "130 interrupted.",
     help_format="plaintext",
     suppress_keyboard_interrupt=False,
     default_parameter=Parameter(negative=(), show_default=False),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from isthmus import inference
 from isthmus.data.opening import open_source
 from isthmus.data.targets import Targets, read_targets
 from isthmus.doctor.patient import Patient
@@ -59,10 +60,16 @@ def of_model(
     def encode(x: Array) -> Array:
         import torch
 
-        return np.asarray(model._codes(torch.from_numpy(np.ascontiguousarray(x).reshape(len(x), *shape))))
+        return np.asarray(
+            inference.encoded(
+                model.network_, torch.from_numpy(np.ascontiguousarray(x).reshape(len(x), *shape))
+            )
+        )
 
     def decode(z: Array) -> Array:
-        return np.asarray(model._decoded(np.ascontiguousarray(z, dtype=np.float32))).reshape(len(z), -1)
+        return np.asarray(
+            inference.decoded(model.network_, np.ascontiguousarray(z, dtype=np.float32))
+        ).reshape(len(z), -1)
 
     return Patient(
         encode,

@@ -64,10 +64,10 @@ class Check(ABC):
         first, rest = (remedies[0], remedies[1:]) if remedies else (Remedy(""), ())
         return Finding(self.code, severity, title, evidence, why, first, rest, tuple(pictures), self.question)
 
-    def skipped(self, reason: str) -> Finding:
+    def skipped(self, reason: str, *, fault: bool = False) -> Finding:
         """A finding that says why there is none."""
         title = f"{self.question} Not answered."
-        return Finding(self.code, "skipped", title, {}, reason, question=self.question)
+        return Finding(self.code, "skipped", title, {}, reason, question=self.question, fault=fault)
 
 
 _LACKING = {

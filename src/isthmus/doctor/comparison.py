@@ -11,6 +11,7 @@ import numpy as np
 from isthmus.doctor.finding import SEVERITIES, Measure
 from isthmus.doctor.statistics.intervals import Interval, of_sums, quotient, ratio
 from isthmus.estimator import event_scale_of
+from isthmus.inference import reconstructed
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -164,7 +165,7 @@ def held_out_errors(model: Autoencoder, X: Any, unit: NDArray[np.float64]) -> Er
         known = None if batch.mask is None else batch.mask.cpu().numpy().reshape(len(batch), -1)
         weights = np.ones(x.shape) if known is None else known.astype(np.float64)
         answers = (
-            model._reconstructed(batch).reshape(len(batch), -1),
+            reconstructed(model.network_, batch.x).reshape(len(batch), -1),
             model.baselines_.mean[None],
             model.baselines_.pca_reconstruction(x, known),
         )

@@ -9,7 +9,7 @@ from isthmus.doctor.admission import LIMIT, of_functions, of_model
 from isthmus.doctor.check import chosen
 from isthmus.doctor.report import Report
 from isthmus.errors import IsthmusError
-from isthmus.seeds import drawn_seed
+from isthmus.seeds import seed_of
 
 if TYPE_CHECKING:
     from isthmus.doctor.check import Check
@@ -49,7 +49,13 @@ def diagnose(
     """
     asked = chosen(checks)
     patient = of_model(
-        model, X_train, X_test, y_train=y_train, y_test=y_test, seed=_seed(random_state), limit=limit
+        model,
+        X_train,
+        X_test,
+        y_train=y_train,
+        y_test=y_test,
+        seed=seed_of(random_state, "random_state of diagnose"),
+        limit=limit,
     )
     return examined(patient, asked, progress)
 
@@ -76,7 +82,14 @@ def diagnose_functions(
     """
     asked = chosen(checks)
     patient = of_functions(
-        encode, decode, X_train, X_test, y_train=y_train, y_test=y_test, seed=_seed(random_state), limit=limit
+        encode,
+        decode,
+        X_train,
+        X_test,
+        y_train=y_train,
+        y_test=y_test,
+        seed=seed_of(random_state, "random_state of diagnose"),
+        limit=limit,
     )
     return examined(patient, asked, progress)
 
@@ -98,14 +111,7 @@ def _verdict(check: Check, patient: Patient) -> Finding:
     except IsthmusError:
         raise
     except Exception as error:  # noqa: BLE001 (whatever a check did not expect)
+        what = f"{type(error).__name__}: {error}"
         return check.skipped(
-            f"the check itself failed, which is a fault of isthmus ({type(error).__name__}: {error}): please report it."
+            f"the check itself failed, which is a fault of isthmus ({what}): please report it.", fault=True
         )
-
-
-def _seed(random_state: Any) -> int:
-    return (
-        random_state
-        if isinstance(random_state, int)
-        else drawn_seed(random_state, "random_state of diagnose")
-    )

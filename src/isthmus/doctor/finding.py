@@ -104,7 +104,7 @@ class Finding:
         ``skipped``. title : the verdict in a sentence.
     evidence : measures, numbers, texts and lists by name. why : why it matters, or why the check was skipped.
     remedy : what to try first. alternatives : what to try next, in order. pictures : for the report.
-    question : what the check asks.
+    question : what the check asks. fault : the check itself broke off, so nothing is known; a fault of isthmus.
     """
 
     code: str
@@ -116,6 +116,7 @@ class Finding:
     alternatives: tuple[Remedy, ...] = ()
     pictures: tuple[Picture, ...] = ()
     question: str = ""
+    fault: bool = False
 
     @property
     def remedies(self) -> tuple[Remedy, ...]:

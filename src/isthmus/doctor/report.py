@@ -46,6 +46,16 @@ class Report:
         return not any(finding.bad for finding in self.findings)
 
     @property
+    def failed(self) -> bool:
+        """True with a failure; a warning is none."""
+        return any(finding.severity == "failure" for finding in self.findings)
+
+    @property
+    def faults(self) -> tuple[Finding, ...]:
+        """Checks that broke off, which is a fault of isthmus: of what they ask nothing is known."""
+        return tuple(finding for finding in self.findings if finding.fault)
+
+    @property
     def bad(self) -> tuple[Finding, ...]:
         """Failures, then warnings, each in the order of causes before effects."""
         return tuple(

@@ -9,7 +9,7 @@ from isthmus.doctor.check import chosen
 from isthmus.doctor.course import Course, Data
 from isthmus.errors import ParameterError, sentence
 from isthmus.estimator import Autoencoder
-from isthmus.seeds import drawn_seed
+from isthmus.seeds import seed_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,16 +66,13 @@ def treat(
         raise ParameterError(sentence("budget of treat", "a number of trainings, at least 1", budget))
     if seconds is not None and not seconds > 0:
         raise ParameterError(sentence("seconds of treat", "above 0", seconds))
-    seed = (
-        random_state if isinstance(random_state, int) else drawn_seed(random_state, "random_state of treat")
-    )
     return Course(
         model,
         Data(X_train, X_test, y_train, y_test),
         chosen(checks),
         budget=budget,
         seconds=seconds,
-        seed=seed,
+        seed=seed_of(random_state, "random_state of treat"),
         limit=limit,
         progress=progress,
         watcher=watcher,

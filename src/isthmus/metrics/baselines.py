@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -62,6 +63,10 @@ class Baselines:
         restored = self.pca_codes(x, mask) @ self.components
         restored += self.mean
         return restored
+
+    def truncated(self, size: int) -> Baselines:
+        """The mean and the first ``size`` directions, or all where there are fewer."""
+        return dataclasses.replace(self, components=self.components[:size], code_size=size)
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
         """Everything as named arrays, for saving; :meth:`from_arrays` reads them back."""

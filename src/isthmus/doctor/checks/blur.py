@@ -15,6 +15,7 @@ from isthmus.codes.gaussian import Gaussian
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
 from isthmus.doctor.statistics.intervals import Interval, of_sums, quotient
+from isthmus.doctor.statistics.rival import Rival
 from isthmus.losses.squared_error import SquaredError
 
 if TYPE_CHECKING:
@@ -72,7 +73,8 @@ class Blur(Check):
 
     def run(self, patient: Patient) -> Finding:
         generator = patient.generator(self.code)
-        spectra = _Spectra.of(patient)
+        rival = Rival.of(patient)
+        spectra = _Spectra.of(patient, rival)
         kept, pca, relative = (
             of_sums(spectra.fine, statistic, generator)
             for statistic in (
@@ -90,14 +92,14 @@ class Blur(Check):
         )
         blurred = relative.below(BESIDE_PCA) and behind.below(0.0)
         severity = _severity(kept, pca, explained, blurred=blurred)
-        evidence = self._evidence(spectra, kept, pca, explained, generator)
+        evidence = self._evidence(spectra, kept, pca, explained, rival, generator)
         return self.finding(
             severity,  # type: ignore[arg-type]
-            _title(severity, kept, pca, explained),
+            _title(severity, kept, pca, explained, rival),
             evidence,
             _WHY[severity],
             *([] if severity == "ok" else _remedies(patient, of_size=severity == "info")),
-            pictures=_pictures(patient, spectra),
+            pictures=_pictures(patient, spectra, rival),
         )
 
     def _evidence(
@@ -106,13 +108,14 @@ class Blur(Check):
         kept: Interval,
         pca: Interval,
         explained: Interval,
+        rival: Rival,
         generator: np.random.Generator,
     ) -> dict[str, Any]:
         sums = spectra.fine.sum(axis=0)
         edges = of_sums(spectra.edges, lambda sums: quotient(sums[..., 1], sums[..., 0]), generator)
         steps = spectra.edges.sum(axis=0)
         n = len(spectra.fine)
-        beside = "PCA of the same code size"
+        beside = f"PCA of {rival.words}"
         return {
             "fine_power_kept": _measure(
                 kept,
@@ -156,11 +159,11 @@ class _Spectra:
     edges: Array
 
     @classmethod
-    def of(cls, patient: Patient) -> _Spectra:
+    def of(cls, patient: Patient, rival: Rival) -> _Spectra:
         whole = _whole(patient)[: max(Blur.least_rows, ENTRIES // patient.features)]
         x = patient.test.x[whole].astype(np.float64)
         found = patient.reconstruction[whole].astype(np.float64)
-        projected = patient.baselines.pca_reconstruction(patient.test.x[whole]).astype(np.float64)
+        projected = rival.baselines.pca_reconstruction(patient.test.x[whole]).astype(np.float64)
         varying = (stack - stack.mean(axis=0) for stack in (x, found, projected))
         stacks = (*varying, found - x, projected - x)
         distances = _distances(patient.shape)
@@ -221,9 +224,9 @@ def _severity(kept: Interval, pca: Interval, explained: Interval, *, blurred: bo
     return "ok" if explained.above(0.0) and (kept.value >= PLENTY or kept.above(pca.value)) else "info"
 
 
-def _title(severity: str, kept: Interval, pca: Interval, explained: Interval) -> str:
+def _title(severity: str, kept: Interval, pca: Interval, explained: Interval, rival: Rival) -> str:
     own, theirs = (f"{100 * share.value:.0f} %" for share in (kept, pca))
-    numbers = f"{own} of the power of the fine structure, PCA of the same size {theirs}"
+    numbers = f"{own} of the power of the fine structure, PCA of {rival.words} {theirs}"
     if severity == "info" and not explained.above(0.0):
         return f"The fine structure of reconstructions is not that of the data; they have {numbers}"
     well = "sharp" if kept.value >= PLENTY else "sharper than they have to be"
@@ -301,12 +304,12 @@ def _other_loss(patient: Patient, model: Autoencoder) -> Iterator[Remedy]:
     yield Remedy("Take cross-entropy as the loss, which answers in full black and white sooner.", patch)
 
 
-def _pictures(patient: Patient, spectra: _Spectra) -> list[Picture]:
+def _pictures(patient: Patient, spectra: _Spectra, rival: Rival) -> list[Picture]:
     names = ("data", "reconstruction", "PCA")
     decibels = 10 * np.log10(np.maximum(spectra.power, 1e-12 * spectra.power[0].max()))
     few = _whole(patient)[:10]
     x = patient.test.x[few]
-    strip = (x, patient.reconstruction[few], patient.baselines.pca_reconstruction(x))
+    strip = (x, patient.reconstruction[few], rival.baselines.pca_reconstruction(x))
     return [
         Picture(
             "curves",
@@ -320,6 +323,6 @@ def _pictures(patient: Patient, spectra: _Spectra) -> list[Picture]:
         Picture(
             "images",
             {name: patient.images(rows) for name, rows in zip(names, strip, strict=True)},
-            "Images, their reconstructions, and PCA's of the same code size. Look for edges that are lost.",
+            "Images, their reconstructions, and those of PCA. Look for edges that are lost.",
         ),
     ]

@@ -11,8 +11,12 @@ import numpy as np
 from isthmus.codes.gaussian import Gaussian
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
+from isthmus.doctor.statistics import structure_free
+from isthmus.doctor.statistics.asked import asked_for
+from isthmus.doctor.statistics.directions import Directions as Principal
 from isthmus.doctor.statistics.intervals import quotient
 from isthmus.doctor.statistics.resizing import resized
+from isthmus.doctor.statistics.rival import Rival
 from isthmus.doctor.statistics.sparsity import SPARSE, active_share
 
 if TYPE_CHECKING:
@@ -31,6 +35,8 @@ RISE, FLOOR = 0.02, 0.001
 #: Shares of the code that are surely needed at most, below which it is said, and warned of: half is a matter of
 #: taste, a quarter is three numbers of every code for nothing.
 INFO, WARNING = 0.5, 0.25
+#: Share of the variance that principal directions of the data hold, as many as a second remedy has units.
+MOST = 0.95
 #: Units that must be too many for a warning: fewer are no waste.
 LEAST = 4
 #: A unit whose loss raises the error by less than this share is idle.
@@ -48,7 +54,8 @@ class CodeTooLarge(Check):
     mean, since a direction of small variance may matter much to the decoder. Then held-out codes keep the first m of
     them, the others are held at their mean, and the decoder answers: the smallest m whose error stays within 2 % is
     what is needed. An upper bound, as a model trained with m units could arrange them better. Ordering and number are
-    found on different rows.
+    found on different rows. A code of more numbers than its rows have is no compression: where nothing else keeps it
+    from copying (few active units, a prior, damage, a penalty) that is warned of, however many directions are used.
 
     References: the marginal value of a unit by ablation: LeCun, Denker and Solla (1990), Optimal brain damage, NIPS 2,
     who estimate it by derivatives.
@@ -97,24 +104,38 @@ class CodeTooLarge(Check):
             ),
             "idle_units": [f"unit {place}" for place in idle[:20]],
         }
+        columns = int(np.count_nonzero(structure_free.spread(patient.train, patient.baselines.mean)))
+        wide = size > columns and not asked_for(patient, Rival.of(patient))
+        evidence["size"] = Measure(
+            size, "numbers of the code", against=columns, null="columns of the data that vary"
+        )
         severity = _severity(curve, size)
+        if wide and severity != "warning":
+            # Functions do not say what they were asked for.
+            severity = "info" if patient.model is None else "warning"
         if not curve.needed:
             return self.finding("info", _UNREAD, evidence, _UNREAD_WHY)
         return self.finding(
             severity,
-            _title(severity, curve, size),
+            _wide_title(size, columns, curve) if wide else _title(severity, curve, size),
             evidence,
             _why(patient, severity, len(idle)),
-            *(self._remedies(patient, curve) if severity != "ok" else ()),
+            *(self._remedies(patient, min(curve.high, columns)) if severity != "ok" else ()),
             pictures=_pictures(curve, rises, float(full), float(mean)),
         )
 
-    def _remedies(self, patient: Patient, curve: Curve) -> list[Remedy]:
-        size = max(1, curve.high)
-        text = (
-            f"Give the code {size} unit{'s' * (size != 1)}: the decoder needs no more directions of this one."
-        )
-        return [Remedy(text, resized(patient.model, size))]
+    def _remedies(self, patient: Patient, needed: int) -> list[Remedy]:
+        size = max(1, needed)
+        text = f"Give the code {size} unit{'s' * (size != 1)}: no more directions of this one are needed."
+        found = [Remedy(text, resized(patient.model, size))]
+        mean = patient.baselines.mean
+        rows = structure_free.complete(structure_free.first(patient.train, ROWS), mean)
+        most = max(1, Principal.of(rows - mean).count(MOST))
+        if most < size:
+            share = f"so many principal directions hold {100 * MOST:.0f} % of the variance"
+            fewer = f"Give the code {most} unit{'s' * (most != 1)}: {share}."
+            found.append(Remedy(fewer, resized(patient.model, most)))
+        return found
 
 
 @dataclass(frozen=True)
@@ -218,6 +239,13 @@ def _title(severity: Severity, curve: Curve, size: int) -> str:
     if severity == "ok":
         return f"Of {size} directions of the code, {curve.needed} are needed to keep the error within 2 %"
     return f"{curve.needed} of the code's {size} directions are enough to keep the error within 2 %"
+
+
+def _wide_title(size: int, columns: int, curve: Curve) -> str:
+    return (
+        f"The code has {size} numbers and the rows only {columns} that vary: nothing is compressed, and nothing else "
+        f"keeps it from copying; {curve.needed} directions are enough to keep the error within 2 %"
+    )
 
 
 def _why(patient: Patient, severity: Severity, idle: int) -> str:

@@ -26,8 +26,9 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
-#: Shares of all variance that a code grown to the dimension surely saves: below, a small code is a choice.
-FAILURE, WARNING = 0.3, 0.15
+#: Shares of all variance that a code grown to the dimension surely saves: below, a small code is a choice. Sound models
+#: of the hospital's calibration part that are smaller than the dimension came to 0.06.
+FAILURE, WARNING = 0.3, 0.1
 #: How far the dimension has to be above the code size for a failure: neither estimator is better than that.
 CLEARLY = 1.5
 #: Share of the residuals' variance by which their leading directions must beat those of shuffled residuals.

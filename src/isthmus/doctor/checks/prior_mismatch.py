@@ -12,6 +12,7 @@ from isthmus.doctor.finding import Measure, Picture, Remedy
 from isthmus.doctor.statistics.intervals import Interval, ratio_of_samples
 from isthmus.doctor.statistics.posterior import drawn, posteriors, without_posterior
 from isthmus.doctor.statistics.two_sample import classifier_auc, kernel_test
+from isthmus.inference import device_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,7 +31,8 @@ NOTED = 0.6
 #: digits trained to the end were seen at 1.0 to 1.3, half trained ones at 1.6 to 2.5, ones with a hundredth of the
 #: divergence's weight above 3.
 WARNING, FAILURE = 1.5, 2.5
-#: How well codes are told apart where hardly any code of the prior is one that the data have.
+#: How well codes are told apart where hardly any code of the prior is one that the data have; worth a warning however
+#: near samples are, if those of the density are nearer.
 ELSEWHERE = 0.9
 #: Samples drawn of each kind, and training rows among which the nearest one is sought.
 SAMPLES, NEAR = 1_000, 2_000
@@ -88,7 +90,9 @@ class _State:
             return "ok"
         if self.far["prior"].above(FAILURE) and self.auc.above(ELSEWHERE):
             return "failure"
-        return "warning" if self.far["prior"].above(WARNING) else "info"
+        if self.far["prior"].above(WARNING):
+            return "warning"
+        return "warning" if self.auc.above(ELSEWHERE) and self.density_better else "info"
 
     @property
     def density_better(self) -> bool:
@@ -105,7 +109,7 @@ def _examined(patient: Patient, generator: np.random.Generator) -> _State:
         raise TypeError("a pair of functions has no prior")
     n = min(len(patient.test), SAMPLES)
     posterior = drawn(*posteriors(patient, patient.test.x[:n]), generator)
-    device = model._device()
+    device = device_of(model.network_)
     context = Context(torch.Generator(device).manual_seed(int(generator.integers(2**31))))
     with torch.inference_mode():
         sample = model.network_.parts.code.sample_prior(n, context, model.network_.code_state)

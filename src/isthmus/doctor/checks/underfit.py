@@ -39,6 +39,8 @@ STEPS, WORK = 300, 6.0e9
 #: a rate too small to arrive is likely there. It is another training, so it has to gain more to count.
 RATES = {"the same rate": 1.0, "a tenth of the rate": 0.1, "ten times the rate": 10.0}
 FAST_WARNING = 0.2
+#: Rank of a gain that is worth a failure.
+FAILED = 2
 #: Rows that a continuation cannot do without: fewer are learned by heart.
 LEAST_ROWS = 200
 #: Epochs in a row whose losses have a slope.
@@ -62,7 +64,7 @@ class _Continuation:
 
     @property
     def rank(self) -> int:
-        """2 for a gain of a failure, 1 for one of a warning, else 0."""
+        """FAILED for a gain of a failure, 1 for one of a warning, else 0."""
         if not self.fell.above(0.0):
             return 0
         return int(self.left.below(1 - self.least)) + int(self.left.below(1 - FAILURE))
@@ -102,10 +104,12 @@ class Underfit(Check):
         epochs, batch = _size(patient, learned, training)
         generator = patient.generator(self.code)
         beside = _beside_pca(patient)
-        found = []
+        found: list[_Continuation] = []
         for name, factor in RATES.items():
             if factor > 1 and (not beside or beside["training_error"].value <= 1):
                 continue
+            if found and found[-1].rank == FAILED:
+                break  # no more is to be known
             rate = factor * peak_rate(training)
             try:
                 network = continued(patient, batch, rate=rate, epochs=epochs)

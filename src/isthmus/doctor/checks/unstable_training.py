@@ -12,7 +12,7 @@ from torch import Tensor
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
 from isthmus.doctor.retraining import batch_of, copied, part_of_model, peak_rate, untrained
-from isthmus.objective import Objective, total
+from isthmus.objective import RECONSTRUCTION, Objective, total
 from isthmus.types import Batch, Context
 
 if TYPE_CHECKING:
@@ -62,8 +62,9 @@ class _Pass:
 class UnstableTraining(Check):
     """The losses of all epochs, and the gradients of the weights as they are, layer by layer.
 
-    A spike is a rise within one epoch that gives back much of what the training had gained: slow rises are the work of
-    weights that grow on purpose. The first epoch is compared with the network before its first step.
+    A spike is a rise within one epoch that gives back much of what the training had gained, of the whole loss and of
+    the reconstruction alike: the whole rises as well where a penalty's weight grows on purpose, and the reconstruction
+    where it gives way to a penalty. The first epoch is compared with the network before its first step.
     Gradients come from one pass over training rows on a copy; no weight of the model changes.
     """
 
@@ -74,18 +75,20 @@ class UnstableTraining(Check):
 
     def run(self, patient: Patient) -> Finding:
         model = part_of_model(patient)
-        course = _course(
-            np.array([one["loss"] for one in model.history_ if "stage" not in one], dtype=np.float64)
+        records = [one for one in model.history_ if "stage" not in one]
+        losses, reconstruction = (
+            np.array([one.get(name, one["loss"]) for one in records], dtype=np.float64)
+            for name in ("loss", RECONSTRUCTION)
         )
+        course = _both(_course(losses), _course(reconstruction))
         fresh = untrained(patient)
-        start = _loss(patient, fresh)
         now = _gradients(patient, copied(patient))
         layers, burst = now.layers, now.burst
         moving = {name: share for name, share in layers.items() if share > 0}
         spread = max(moving.values()) / min(moving.values()) if moving else 1.0
         before = [share for share in _gradients(patient, fresh).layers.values() if share > 0]
         stopped = str(model.training_summary_["stopped"])
-        first = float(course.losses[0] / start) if len(course.losses) and start > 0 else float("nan")
+        first = _first(patient, fresh, losses, reconstruction)
         evidence: dict[str, Any] = {
             "stopped": stopped,
             "spikes": Measure(
@@ -104,7 +107,8 @@ class UnstableTraining(Check):
             ),
             "first_epoch": Measure(
                 first,
-                "mean loss of the first epoch, in that of the network before its first step",
+                "mean loss of the first epoch, or of its reconstruction where that is less, in those of the network "
+                "before its first step",
                 against=1.0,
                 null="doing nothing",
             ),
@@ -160,6 +164,26 @@ def _course(losses: NDArray[np.float64]) -> _Course:
     return _Course(losses, spikes, largest, at_the_end, lost=lost)
 
 
+def _both(whole: _Course, reconstruction: _Course) -> _Course:
+    """What happened to the whole loss and to the reconstruction."""
+    spikes = [epoch for epoch in whole.spikes if epoch in reconstruction.spikes]
+    return _Course(
+        whole.losses,
+        spikes,
+        min(whole.largest, reconstruction.largest),
+        min(whole.at_the_end, reconstruction.at_the_end),
+        lost=bool(spikes) and whole.lost and reconstruction.lost,
+    )
+
+
+def _first(patient: Patient, fresh: Composition, *series: NDArray[np.float64]) -> float:
+    """The first epoch's mean loss, and its reconstruction, in those of a fresh network; the smaller share."""
+    if not len(series[0]):
+        return float("nan")
+    shares = [one[0] / start for one, start in zip(series, _losses(patient, fresh), strict=True) if start > 0]
+    return float(min(shares, default=np.nan))
+
+
 def _judged(
     course: _Course, stopped: str, first: float, spread: float, burst: float, moving: dict[str, float]
 ) -> tuple[str, str]:
@@ -200,12 +224,13 @@ def _gain(course: _Course) -> str:
     return f"{100 * course.largest:.0f} % of what had been gained"
 
 
-def _loss(patient: Patient, network: Composition) -> float:
-    """The mean objective of a network on training rows, with the noise that a training has."""
+def _losses(patient: Patient, network: Composition) -> tuple[float, float]:
+    """Mean objective and reconstruction of a network on training rows, with the noise that a training has."""
     batch = _cut(batch_of(patient, patient.train), 0, BATCHES * ROWS)
     context = Context(torch.Generator().manual_seed(patient.seed))
     with torch.no_grad():
-        return float(total(Objective(network)(batch, context)).double().mean())
+        terms = Objective(network)(batch, context)
+    return float(total(terms).double().mean()), float(terms[RECONSTRUCTION].double().mean())
 
 
 def _gradients(patient: Patient, network: Composition) -> _Pass:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,18 +13,15 @@ from isthmus.architectures.dense import Dense
 from isthmus.codes.gaussian import Gaussian
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
-from isthmus.doctor.statistics import structure_free
+from isthmus.doctor.statistics.asked import asked_for, costly
 from isthmus.doctor.statistics.intervals import of_sums, quotient, ratio
-from isthmus.doctor.statistics.sparsity import SPARSE, active_share, varying
-from isthmus.penalties.auxiliary_k import AuxiliaryK
-from isthmus.penalties.gated_auxiliary import GatedAuxiliary
+from isthmus.doctor.statistics.rival import Rival
 
 if TYPE_CHECKING:
     from isthmus.doctor.finding import Finding, Severity
     from isthmus.doctor.patient import Patient
     from isthmus.doctor.statistics.intervals import Interval
     from isthmus.estimator import Autoencoder
-    from isthmus.penalties.penalty import Penalty
 
 #: Errors in those of PCA, from which a model is beaten: by a tenth, since two fits of one model on a few hundred rows
 #: differ by some percent; and by a half. Sound models of digits, MNIST and swiss rolls have 0.3 to 1.05.
@@ -32,12 +29,12 @@ WARNING, FAILURE = 1.1, 1.5
 #: The same for models that are asked for more than small errors: Gaussian or sparse codes, damaged inputs, penalties.
 #: Sound ones of digits, MNIST and breast cancer have 0.6 to 1.9.
 WARNING_ASKED, FAILURE_ASKED = 2.0, 4.0
-#: Shares of the variance that the difference has to be worth: below it both are nearly exact, whatever their ratio.
+#: Shares of the variance that the difference has to be worth for a warning and for a failure: below it both are nearly
+#: exact, whatever their ratio. More of models that are asked for more.
 WORTH, WORTH_FAILURE = 0.01, 0.05
+WORTH_ASKED, WORTH_FAILURE_ASKED = 0.1, 0.2
 #: Share of the variance left to PCA, below which it reproduces rows as they come.
 EXACT = 1e-3
-#: Variance of a posterior's means in the prior's, above which a unit of a Gaussian code is active (Burda et al. 2016).
-ACTIVE = 0.01
 
 
 class WorseThanPCA(Check):
@@ -62,7 +59,7 @@ class WorseThanPCA(Check):
         if not patient.varies:
             return
         total = patient.mean_squares.sum()
-        rival = _Rival.of(patient)
+        rival = Rival.of(patient)
         if rival.squares(patient).sum() <= EXACT * total:
             yield (
                 f"PCA of {rival.size} directions reproduces these rows as they come, so nothing can be better; whether "
@@ -71,7 +68,7 @@ class WorseThanPCA(Check):
 
     def run(self, patient: Patient) -> Finding:
         generator = patient.generator(self.code)
-        rival = _Rival.of(patient)
+        rival = Rival.of(patient)
         errors, others = patient.squares.sum(axis=1), rival.squares(patient).sum(axis=1)
         reference = patient.mean_squares.sum(axis=1)
         found = ratio(errors, others, generator)
@@ -80,8 +77,8 @@ class WorseThanPCA(Check):
             lambda sums: quotient(sums[..., 0], sums[..., 1]),
             generator,
         )
-        asked = _asked(patient, rival)
-        bounds = (WARNING_ASKED, FAILURE_ASKED) if asked else (WARNING, FAILURE)
+        asked = asked_for(patient, rival)
+        bounds = _ASKED if asked else _PLAIN
         severity = _severity(found, worth, bounds)
         evidence = _evidence(patient, rival, found, worth, bounds, asked)
         pictures = [_picture(errors, others, rival)]
@@ -107,53 +104,29 @@ class WorseThanPCA(Check):
 
 
 @dataclass(frozen=True)
-class _Rival:
-    """PCA that a model is fairly compared with. size : its directions. words : of its size. sparse : see the check."""
+class _Bounds:
+    """Ratios of errors, and shares of the variance that the difference is worth, for a warning and for a failure."""
 
-    size: int
-    words: str
-    sparse: bool = False
-
-    @classmethod
-    def of(cls, patient: Patient) -> _Rival:
-        share = active_share(patient.codes)
-        if share < SPARSE:
-            active = max(1, round(float((patient.codes != 0)[:, varying(patient.codes)].sum(axis=1).mean())))
-            return cls(active, f"as many directions as units are active in a row ({active})", sparse=True)
-        if patient.model is not None and isinstance(patient.model.part("code"), Gaussian):
-            active = max(1, int((patient.codes.var(axis=0, dtype=np.float64) > ACTIVE).sum()))
-            if active < patient.code_size:
-                return cls(active, f"as many directions as units of the code vary ({active})")
-        return cls(patient.code_size, "the same size")
-
-    def squares(self, patient: Patient) -> Any:
-        """(n, features) squared errors of the rows judged."""
-        if self.size >= len(patient.baselines.components):
-            return patient.pca_squares
-        return structure_free.pca_squares(patient, self.size)
+    warning: float
+    failure: float
+    worth: float
+    worth_failure: float
 
 
-def _severity(found: Interval, worth: Interval, bounds: tuple[float, float]) -> Severity:
+_PLAIN = _Bounds(WARNING, FAILURE, WORTH, WORTH_FAILURE)
+_ASKED = _Bounds(WARNING_ASKED, FAILURE_ASKED, WORTH_ASKED, WORTH_FAILURE_ASKED)
+
+
+def _severity(found: Interval, worth: Interval, bounds: _Bounds) -> Severity:
     if not found.above(1.0) or not worth.above(WORTH):
         return "ok"
-    if found.above(bounds[1]) and worth.above(WORTH_FAILURE):
+    if found.above(bounds.failure) and worth.above(bounds.worth_failure):
         return "failure"
-    return "warning" if found.above(bounds[0]) else "info"
-
-
-def _asked(patient: Patient, rival: _Rival) -> str:
-    """What a model is asked for beside small errors, in words; empty for nothing."""
-    found = ["few active units"] if rival.sparse else []
-    if patient.model is not None:
-        parts = patient.model.network_.parts
-        found += ["codes near a prior"] if isinstance(parts.code, Gaussian) and parts.code.beta else []
-        found += ["undoing damage"] if parts.corruption is not None else []
-        found += ["penalties"] if _costly(parts.penalties) else []
-    return ", ".join(found)
+    return "warning" if found.above(bounds.warning) and worth.above(bounds.worth) else "info"
 
 
 def _evidence(
-    patient: Patient, rival: _Rival, found: Interval, worth: Interval, bounds: tuple[float, float], asked: str
+    patient: Patient, rival: Rival, found: Interval, worth: Interval, bounds: _Bounds, asked: str
 ) -> dict[str, Any]:
     n = len(patient.test)
     total = patient.mean_squares.sum()
@@ -184,7 +157,9 @@ def _evidence(
             against=1.0 - float(rival.squares(patient).sum() / total),
             null=f"PCA of {rival.words}",
         ),
-        "judged_by": f"warning from {bounds[0]} times PCA's errors, failure from {bounds[1]}"
+        "judged_by": f"warning from {bounds.warning} times PCA's errors and {100 * bounds.worth:.0f} % of the "
+        "variance, failure "
+        f"from {bounds.failure} and {100 * bounds.worth_failure:.0f} %"
         + (f", since it is asked for {asked}" if asked else ""),
     }
     if patient.held_out and train_total > 0:
@@ -195,7 +170,7 @@ def _evidence(
     return evidence
 
 
-def _picture(errors: Any, others: Any, rival: _Rival) -> Picture:
+def _picture(errors: Any, others: Any, rival: Rival) -> Picture:
     points = np.stack([others, errors], axis=1)[:1_000]
     return Picture(
         "scatter",
@@ -206,7 +181,7 @@ def _picture(errors: Any, others: Any, rival: _Rival) -> Picture:
     )
 
 
-def _remedies(patient: Patient, rival: _Rival) -> list[Remedy]:
+def _remedies(patient: Patient, rival: Rival) -> list[Remedy]:
     longer = "Train longer, with a rate that falls to nothing at the end."
     if patient.model is None:
         return [Remedy(longer), Remedy("Begin from the principal directions."), Remedy("Use PCA.")]
@@ -229,11 +204,6 @@ def _remedies(patient: Patient, rival: _Rival) -> list[Remedy]:
     return found + (_layers(patient, architecture) if hidden else [])
 
 
-def _costly(penalties: Sequence[Penalty]) -> list[Penalty]:
-    """Penalties that ask for something else than small errors."""
-    return [one for one in penalties if not isinstance(one, AuxiliaryK | GatedAuxiliary)]
-
-
 def _lighter(model: Autoencoder) -> list[Remedy]:
     """Smaller weights of what is asked beside small errors."""
     found = []
@@ -241,10 +211,10 @@ def _lighter(model: Autoencoder) -> list[Remedy]:
     if isinstance(code, Gaussian) and code.beta:
         text = "Weigh the divergence from the prior less: it may cost more than the code is worth."
         found.append(Remedy(text, {"code__beta": code.beta / 10}))
-    costly = _costly(model.penalties)
-    if costly:
+    heavy = costly(model.penalties)
+    if heavy:
         lighter = tuple(
-            dataclasses.replace(one, weight=one.weight / 10) if one in costly else one
+            dataclasses.replace(one, weight=one.weight / 10) if one in heavy else one
             for one in model.penalties
         )
         found.append(

@@ -75,7 +75,8 @@ def fair_pca(patient: Patient) -> Array:
         return squares
     mean = patient.baselines.mean
     train = structure_free.complete(structure_free.first(patient.train, AMONG), mean)
-    return structure_free.pca_squares(patient, Directions.of(train - mean).count(MOST))
+    fewer = patient.baselines.truncated(Directions.of(train - mean).count(MOST))
+    return patient.test.squares(fewer.pca_reconstruction(patient.test.x, patient.test.known))
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from isthmus.codes.gaussian import Gaussian
+from isthmus.inference import evaluated
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,7 +39,7 @@ def posteriors(patient: Patient, x: Any) -> tuple[Array, Array]:
         posterior = model.network_.encode(block).posterior
         return torch.cat([posterior.mean, posterior.log_var], 1)
 
-    found = model._evaluated(both, rows.to(model._device())).double().cpu().numpy()
+    found = evaluated(model.network_, both, rows).double().cpu().numpy()
     size = found.shape[1] // 2
     return found[:, :size], found[:, size:]
 

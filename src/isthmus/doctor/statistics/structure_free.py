@@ -61,13 +61,6 @@ def spread(rows: Rows, mean: NDArray[np.float32]) -> NDArray[np.float64]:
     return np.where(found > 1e-6 * np.maximum(found.max(initial=0.0), np.abs(mean)), found, 0.0)
 
 
-def pca_squares(patient: Patient, size: int) -> NDArray[np.float64]:
-    """(n, features) squared errors of the rows judged by PCA of ``size`` directions, at most the code's size."""
-    mean, axes = patient.baselines.mean, patient.baselines.components[:size]
-    centered = (complete(patient.test, mean) - mean).astype(np.float32)
-    return patient.test.squares(mean + (centered @ axes.T) @ axes)
-
-
 def first(rows: Rows, count: int) -> Rows:
     """The first rows, which are a random sample of them all."""
     return Rows(
