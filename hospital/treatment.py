@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from hospital.data import Data
     from isthmus.estimator import Autoencoder
 
-#: What a cured patient's held-out error may be in that of a sound model, and what a worse one's is in its own before.
+#: What a cured patient's held-out error may be in that of a sound model, and from what on it was made worse.
 AS_GOOD, WORSE = 1.1, 1.1
 
 
@@ -30,7 +30,7 @@ def treated(who: Admission, *, budget: int, seconds: float) -> Record:
     cured : no finding of those that name the illness is left, and the held-out error is as good as that of a sound
         model trained on the same rows. healthy : no bad finding at all is left.
     new : findings that the treatment brought about. errors : held-out ones before, after and of the sound model.
-    worse : a larger error than before.
+    worse : a larger error than before, and than that of the sound model; a copy has none, and curing it costs some.
     """
     case, rows = made(who)
     half = np.arange(len(case.X_test)) % 2 == 0
@@ -72,7 +72,7 @@ def treated(who: Admission, *, budget: int, seconds: float) -> Record:
         "healthy": not after,
         "new": sorted(set(after) - set(before)),
         "errors": errors,
-        "worse": errors["after"] > WORSE * errors["before"],
+        "worse": errors["after"] > WORSE * max(errors["before"], errors["sound"]),
         "tried": len(history.attempts),
         "treatment": float(f"{spent:.4g}"),
     }

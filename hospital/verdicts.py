@@ -211,7 +211,7 @@ def treatments(records: list[Record]) -> str:
         "cured",
         "wholly healthy after",
         "with a new finding",
-        "error worse than before",
+        "error made worse",
         "error / sound model's",
         "seconds",
     ]

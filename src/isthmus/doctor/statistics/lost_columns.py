@@ -98,6 +98,7 @@ class ColumnLoss:
 
     @property
     def severity(self) -> Severity:
+        """By how much of them is lost, and how many they are."""
         if not len(self.small) or not self.room.above(ROOM) or not self.lost.above(WARNING):
             return "ok"
         many = len(self.small) >= MANY * self.varying
@@ -105,6 +106,7 @@ class ColumnLoss:
 
     @property
     def title(self) -> str:
+        """The verdict in a sentence."""
         if self.severity == "ok":
             small = (
                 f"{len(self.small)} columns of small spread have structure"
@@ -120,6 +122,7 @@ class ColumnLoss:
         )
 
     def evidence(self) -> dict[str, Any]:
+        """Measures by name, and the worst columns in words."""
         found: dict[str, Any] = {
             "explained_in_own_units": Measure(
                 self.own.value,

@@ -68,10 +68,12 @@ class LabelLoss:
 
     @property
     def kept(self) -> bool:
+        """Whether codes surely keep what rows say."""
         return not self.empty and self.lost.below(WARNING)
 
     @property
     def severity(self) -> Severity:
+        """By how much is lost, beside PCA codes."""
         if self.empty:
             return "ok"
         if self.lost.above(FAILURE) and (self.better.above(0.0) or self.lost.above(ANYHOW)):
@@ -82,10 +84,12 @@ class LabelLoss:
 
     @property
     def measure(self) -> str:
+        """What scores are, in words."""
         return "balanced accuracy" if self.rows.targets[1].classes else "R^2"
 
     @property
     def title(self) -> str:
+        """The verdict in a sentence."""
         whole, code, pca = (self.scores[name].value for name in ("rows", "codes", "pca"))
         if self.empty:
             return (
@@ -99,6 +103,7 @@ class LabelLoss:
         return f"Codes have lost {100 * lost:.0f} % of what rows say about the labels: {told}"
 
     def evidence(self, patient: Patient) -> dict[str, Any]:
+        """Measures by name, how probes were fitted, and classes left out."""
         n, chance = len(self.rows.judge), self.rows.chance
         texts = {"rows": "rows", "codes": "codes", "pca": "PCA codes of the same size"}
         found: dict[str, Any] = {
