@@ -49,7 +49,7 @@ def test_a_training_that_was_broken_off_is_found_and_its_remedy_mends_it():
     assert found.evidence["left_after_same_rate"].high < 0.65
     for remedy in found.remedies:
         Autoencoder(training=Training()).set_params(**remedy.patch)._choices()
-    assert found.remedy.patch["training__max_epochs"] == 18
+    assert found.remedy.patch["training__max_epochs"] == 60
     assert "epochs more" in found.title
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from sklearn.base import clone
 
+from isthmus.architectures.custom import Custom
 from isthmus.assembly import refuse_missing_labels
 from isthmus.data.opening import open_source
 from isthmus.data.subset import split_rows
@@ -242,6 +243,12 @@ class Course:
             self._fit(changed)
         except (IsthmusError, MemoryError, torch.OutOfMemoryError) as error:
             self._trials[key] = f"its training failed: {str(error) or 'not enough memory.'}"
+            return self._trials[key]
+        except Exception as error:
+            # Modules of the user's own may refuse another size in a way of their own; parts of isthmus may not.
+            if not isinstance(changed.part("architecture"), Custom):
+                raise
+            self._trials[key] = f"its own modules refused the change: {type(error).__name__}: {error}"
             return self._trials[key]
         self._trials[key] = self._examined(changed)
         return self._trials[key]

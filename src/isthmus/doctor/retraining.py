@@ -13,6 +13,7 @@ from isthmus.assembly import built
 from isthmus.codes.gaussian import Gaussian
 from isthmus.composition import Composition, Parts
 from isthmus.corruptions.levelled import LevelledCorruption
+from isthmus.doctor.finding import Remedy
 from isthmus.training.feeding import MemoryFeed
 from isthmus.training.initial.from_model import FromModel
 from isthmus.training.initial.kaiming import Kaiming
@@ -47,6 +48,14 @@ def peak_rate(training: Training) -> float:
     """The learning rate that a plan comes to."""
     optimizer = resolved(training.optimizer, "training.optimizers")
     return float(training.learning_rate or optimizer.peak_learning_rate)
+
+
+def shuffled(training: Training) -> list[Remedy]:
+    """To shuffle, where a training takes its rows in the order of the data."""
+    if training.shuffle:
+        return []
+    text = "Shuffle the rows in every epoch: taken in their order, what came first is forgotten."
+    return [Remedy(text, {"training__shuffle": True})]
 
 
 def batch_of(patient: Patient, rows: Rows) -> Batch:

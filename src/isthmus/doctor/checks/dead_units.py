@@ -108,12 +108,14 @@ class DeadUnits(Check):
         code = _code_layer(patient)
         layers = [code]
         fresh: dict[str, float] = {}
+        begun: dict[str, float] = {}
         if patient.model is not None:
             x = batch_of(patient, patient.train).x
             layers += _hidden(patient.model.network_, x)
             sound, standard = untrained(patient, Kaiming()), _standardized(x)
             fresh = {layer.name: float(layer.idle.mean()) for layer in _hidden(sound, standard)}
             fresh["code"] = float(_observed_code(patient, sound, standard).idle.mean())
+            begun = {layer.name: float(layer.idle.mean()) for layer in _hidden(untrained(patient), x)}
         severities = {layer.name: _severity(layer, fresh.get(layer.name, 0.0)) for layer in layers}
         evidence: dict[str, Any] = {
             f"idle_{layer.name.replace(' ', '_')}": Measure(
@@ -137,10 +139,15 @@ class DeadUnits(Check):
                     null="units that pass a gradient",
                 )
         evidence["rows"] = len(patient.train)
-        return self._verdict(patient, layers, severities, evidence)
+        return self._verdict(patient, layers, severities, evidence, begun)
 
     def _verdict(
-        self, patient: Patient, layers: list[_Layer], severities: dict[str, str], evidence: dict[str, Any]
+        self,
+        patient: Patient,
+        layers: list[_Layer],
+        severities: dict[str, str],
+        evidence: dict[str, Any],
+        begun: dict[str, float],
     ) -> Finding:
         ranks = ("ok", "warning", "failure")
         worst = max(layers, key=lambda layer: (ranks.index(severities[layer.name]), layer.idle.mean()))
@@ -171,7 +178,7 @@ class DeadUnits(Check):
             evidence,
             "They pass nothing on and get no gradient to come back by: the network is narrower than it was asked to "
             "be, and further training does not change it.",
-            *_remedies(patient, worst),
+            *_remedies(patient, worst, begun.get(worst.name, 0.0) - worst.idle.mean() / 2 > 0),
             pictures=[picture],
         )
 
@@ -249,7 +256,8 @@ def _watching(layer: _Layer) -> Any:
     return record
 
 
-def _remedies(patient: Patient, layer: _Layer) -> list[Remedy]:
+def _remedies(patient: Patient, layer: _Layer, begun: bool) -> list[Remedy]:
+    """begun : half of the units that are idle, or more, were so before the first step."""
     if patient.model is None:
         text = (
             "Train the encoder anew with a smaller learning rate and units that leak, or with a smaller code."
@@ -273,5 +281,7 @@ def _remedies(patient: Patient, layer: _Layer) -> list[Remedy]:
     if layer.name != "code" and hasattr(parts.architecture, "activation"):
         found.append(Remedy("Let hidden units leak.", {"architecture__activation": "leaky_relu"}))
     scaled = {"training__initial_weights": "lsuv"}
-    found.append(Remedy("Begin with weights that are scaled to the data.", scaled))
+    found.insert(
+        0 if begun else len(found), Remedy("Begin with weights that are scaled to the data.", scaled)
+    )
     return found

@@ -27,7 +27,7 @@ class LostInformation(Check):
 
     code: ClassVar[str] = "lost-information"
     question: ClassVar[str] = "Did the code drop what matters because it is small in magnitude?"
-    order: ClassVar[int] = 15
+    order: ClassVar[int] = 48
 
     def run(self, patient: Patient) -> Finding:
         generator = patient.generator(self.code)

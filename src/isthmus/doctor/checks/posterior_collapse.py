@@ -45,7 +45,7 @@ class PosteriorCollapse(Check):
 
     code: ClassVar[str] = "posterior-collapse"
     question: ClassVar[str] = "Does a variational code carry information?"
-    order: ClassVar[int] = 35
+    order: ClassVar[int] = 18
 
     def obstacles(self, patient: Patient) -> Iterator[str]:
         yield from super().obstacles(patient)
@@ -230,7 +230,7 @@ def _lighter(patient: Patient, beta: float) -> float:
     it is larger (Lucas et al. 2019, "Don't blame the ELBO!", section 4): the variance left over is the likeliest.
     """
     model = patient.model
-    lighter = beta / 10
+    lighter = min(beta / 10, 1.0)  # 1 is the bound on the likelihood itself
     if model is not None and isinstance(model.network_.parts.loss, SquaredError):
         left = float(patient.pca_squares.sum() / max(patient.test.counts().sum(), 1.0))
         if left > 0:

@@ -211,13 +211,15 @@ def _title(severity: Severity, state: _State) -> str:
         return f"Codes of the data fill the prior: {apart}"
     ratio = state.far["prior"].value
     if severity == "info":
-        return f"Codes of the data are not spread as the prior is ({apart}), but samples are about as near to the data as reconstructions ({ratio:.2f} times their distance)"  # noqa: E501
-    how = (
-        "Samples from the prior are unusable"
-        if severity == "failure"
-        else "Samples from the prior lie off the data"
-    )
-    return f"{how}: {ratio:.1f} times as far from training rows as reconstructions; codes of the data are not spread as the prior is"  # noqa: E501
+        return (
+            f"Codes of the data are not spread as the prior is ({apart}), but samples are about as near to the data "
+            f"as reconstructions ({ratio:.2f} times their distance)"
+        )
+    far = f"{ratio:.1f} times as far from training rows as reconstructions"
+    if not state.far["prior"].above(WARNING):
+        return f"Hardly any code of the prior is one that the data have ({apart}); samples are {far}"
+    how = "are unusable" if severity == "failure" else "lie off the data"
+    return f"Samples from the prior {how}: {far}; codes of the data are not spread as the prior is"
 
 
 def _remedies(patient: Patient, state: _State) -> list[Remedy]:

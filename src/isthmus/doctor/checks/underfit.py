@@ -12,7 +12,15 @@ from scipy.stats import theilslopes
 from isthmus.composition import by_blocks
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
-from isthmus.doctor.retraining import batch_of, continued, copied, operations, part_of_model, peak_rate
+from isthmus.doctor.retraining import (
+    batch_of,
+    continued,
+    copied,
+    operations,
+    part_of_model,
+    peak_rate,
+    shuffled,
+)
 from isthmus.doctor.rows import Rows
 from isthmus.doctor.statistics.intervals import Interval, mean, ratio
 from isthmus.errors import NonFiniteError
@@ -265,11 +273,14 @@ def _epochs(count: int) -> str:
 
 def _remedies(patient: Patient, best: _Continuation) -> list[Remedy]:
     training: Training = part_of_model(patient).part("training")
-    longer = {"training__max_epochs": 3 * max(1, training.max_epochs)}
+    # A training that was broken off says little about how long it should have been.
+    times, words = (10, "ten") if best.rank == FAILED else (3, "three")
+    longer = {"training__max_epochs": times * max(1, training.max_epochs)}
     rate = peak_rate(training)
     first = Remedy(
-        "Train three times as long.", longer | ({"training__patience": None} if training.patience else {})
+        f"Train {words} times as long.", longer | ({"training__patience": None} if training.patience else {})
     )
+    unordered = shuffled(training)
     slower = Remedy(
         "Train longer, from a smaller rate that falls to 0.",
         longer | {"training__learning_rate": rate / 3, "training__schedule": "cosine"},
@@ -277,8 +288,8 @@ def _remedies(patient: Patient, best: _Continuation) -> list[Remedy]:
     faster = Remedy("Train longer at three times the rate.", longer | {"training__learning_rate": 3 * rate})
     if best.rate > rate:
         much_faster = longer | {"training__learning_rate": best.rate}
-        return [Remedy("Train longer at ten times the rate.", much_faster), faster, first]
-    return [slower, first] if best.rate < rate else [first, faster]
+        return [*unordered, Remedy("Train longer at ten times the rate.", much_faster), faster, first]
+    return [*unordered, slower, first] if best.rate < rate else [*unordered, first, faster]
 
 
 def _pictures(patient: Patient) -> list[Picture]:
