@@ -9,7 +9,7 @@ from pathlib import Path
 
 from benchmarks.tasks import MissingDataError
 
-PARTS = ("epochs", "quality", "encode", "stream", "limits", "optimizers", "penalties")
+PARTS = ("epochs", "quality", "encode", "stream", "limits", "optimizers", "penalties", "estimates")
 #: Run only when named.
 ASIDE = ("initial_weights",)
 

@@ -23,7 +23,10 @@ PEERS = {
     "pythae": ("pythae==0.1.2",),
     "pyod": ("pyod==3.6.7", "tqdm"),
     "skorch": ("skorch==1.4.0",),
+    "references": ("hyppo==0.5.2", "scikit-dimension==0.5.0"),
 }
+#: Peers that need no PyTorch.
+WITHOUT_TORCH = frozenset({"references"})
 
 
 class EnvironmentFailure(Exception):  # noqa: N818 - reported as a result, not an error of this program
@@ -65,7 +68,8 @@ def _environment(peer: str) -> Path:
         constraints = Path(scratch) / "constraints.txt"
         constraints.write_text("\n".join([TORCH, *NO_CUDA]) + "\n")
         install = [str(python), "-m", "pip", "install", "--quiet", "-c", str(constraints), "-c", str(pins)]
-        _call([*install, TORCH], peer)
+        if peer not in WITHOUT_TORCH:
+            _call([*install, TORCH], peer)
         _call([*install, *PEERS[peer]], peer)
     stamp.write_text(wanted)
     return python

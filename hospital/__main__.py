@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 #: What --quick takes.
 QUICK = ("wrong-output-activation", "tiny-training-set")
 #: Share of the time that treatments may take.
-TREATING = 0.25
+TREATING = 0.35
 
 Record = dict[str, Any]
 
@@ -80,8 +80,8 @@ def _wish(arguments: list[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--treated", type=int, default=40, help="patients to treat (default: 40)")
     parser.add_argument("--no-treat", dest="treated", action="store_const", const=0, help="treat nobody")
-    parser.add_argument("--budget", type=int, default=4, help="trainings of each treatment (default: 4)")
-    parser.add_argument("--seconds", type=float, default=40.0, help="of each treatment (default: 40)")
+    parser.add_argument("--budget", type=int, default=6, help="trainings of each treatment (default: 6)")
+    parser.add_argument("--seconds", type=float, default=60.0, help="of each treatment (default: 60)")
     parser.add_argument("--out", type=Path, help="folder of the results (default: results beside this file)")
     wish = parser.parse_args(arguments)
     known = (*illnesses(), CONTROL)

@@ -11,16 +11,21 @@ from hospital.examination import LIMIT, Record, made, patient_of
 from hospital.illnesses import illnesses
 from hospital.protocol import Admission, Case
 from hospital.sound import sound
+from isthmus.codes.gaussian import Gaussian
+from isthmus.corruptions.masking import Masking
 from isthmus.doctor.check import chosen
 from isthmus.doctor.comparison import held_out_errors
 from isthmus.doctor.treatment import treat
 
 if TYPE_CHECKING:
     from hospital.data import Data
+    from isthmus.doctor.history import Attempt
     from isthmus.estimator import Autoencoder
 
 #: What a cured patient's held-out error may be in that of a sound model, and from what on it was made worse.
 AS_GOOD, WORSE = 1.1, 1.1
+#: Share of the entries that a sound denoising model masks, the middle one of Vincent et al. (2010), JMLR 11, section 5.
+MASKED = 0.25
 
 
 def treated(who: Admission, *, budget: int, seconds: float) -> Record:
@@ -73,18 +78,38 @@ def treated(who: Admission, *, budget: int, seconds: float) -> Record:
         "new": sorted(set(after) - set(before)),
         "errors": errors,
         "worse": errors["after"] > WORSE * max(errors["before"], errors["sound"]),
-        "tried": len(history.attempts),
+        "tried": [_attempted(attempt) for attempt in history],
+        "stopped": history.stopped,
         "treatment": float(f"{spent:.4g}"),
     }
 
 
+def _attempted(attempt: Attempt) -> Record:
+    what = {
+        "accepted": attempt.accepted,
+        "reason": attempt.reason,
+        "seconds": float(f"{attempt.seconds:.4g}"),
+    }
+    return {"code": attempt.code, "remedy": attempt.remedy} | what
+
+
 def _control(case: Case, rows: Data, seed: int) -> Autoencoder:
-    """A sound model of the rows that the patient was trained on, in whatever unit they came."""
+    """A sound model of the rows that the patient was trained on, in whatever unit they came.
+
+    It is variational, or denoising, where the patient is.
+    """
     X = case.X_train
     pictures = X.ndim == 3
     bounded = pictures and X.min() >= 0 and X.max() <= 1
-    model = sound(rows, seed, loss="bce" if bounded else "mse", scaling="none" if pictures else "standard")
-    return model.fit(X)
+    changes: dict[str, Any] = {
+        "loss": "bce" if bounded else "mse",
+        "scaling": "none" if pictures else "standard",
+    }
+    if isinstance(case.model.part("code"), Gaussian):
+        changes["code"] = Gaussian(rows.code)
+    if case.model.corruption is not None:
+        changes["corruption"] = Masking(MASKED)
+    return sound(rows, seed, **changes).fit(X)
 
 
 def _error(model: Autoencoder, X_train: Any, X: Any) -> float:

@@ -1,14 +1,14 @@
 """What README and documentation show is true: their code runs, their commands succeed, their links lead somewhere."""
 
 import doctest
-import os
 import re
-import subprocess
 import sys
 import types
 from pathlib import Path
 
 import pytest
+
+from isthmus.cli.main import main
 
 ROOT = Path(__file__).parents[1]
 PAGES = [
@@ -56,22 +56,15 @@ def test_the_python_code_runs(page, tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.parametrize("page", with_blocks("sh"), ids=name)
-def test_the_commands_succeed(page, tmp_path):
+def test_the_commands_succeed(page, tmp_path, monkeypatch, capsys):
     """Commands of ours run as they stand, one after the other in one folder; make and pip are not run here."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "OMP_NUM_THREADS": "1"}
+    monkeypatch.chdir(tmp_path)
     for line in "\n".join(blocks(page, "sh")).replace("\\\n", " ").splitlines():
         command = line.partition("#")[0].split()
         if command[:1] != ["isthmus"]:
             assert not command or command[0] in ("make", "pip"), line
             continue
-        run = [
-            sys.executable,
-            "-c",
-            "import sys; from isthmus.cli.main import main; sys.exit(main())",
-            *command[1:],
-        ]
-        done = subprocess.run(run, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, (line, done.stderr)
+        assert main(command[1:]) == 0, (line, capsys.readouterr().err)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)

@@ -42,4 +42,5 @@ ILLNESS = Illness(
     ),
     make=_make,
     sets=NO_SATELLITE,
+    lacks_rows=True,
 )

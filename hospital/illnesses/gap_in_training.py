@@ -35,4 +35,5 @@ ILLNESS = Illness(
     make=_make,
     sets=NO_MNIST,
     first=False,
+    lacks_rows=True,
 )

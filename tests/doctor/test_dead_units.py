@@ -9,6 +9,8 @@ from isthmus.codes import TopK
 from isthmus.doctor.admission import of_model
 from isthmus.doctor.checks.dead_units import DeadUnits
 from isthmus.training import Training
+from isthmus.training.initial.initial import Initial
+from isthmus.training.initial.kaiming import Kaiming
 
 check = DeadUnits()
 
@@ -29,11 +31,33 @@ def test_a_rate_that_kills_units_is_found_and_every_remedy_can_be_applied():
     model = Autoencoder(Dense(hidden=(64, 32)), code=8, training=quick(learning_rate=1.0), random_state=0)
     found = check(patient(model.fit(digits()[0])))
     assert found.severity == "failure"
-    assert found.remedies[0].patch == {"training__learning_rate": pytest.approx(0.1)}
+    assert found.remedies[0].patch == {"training__learning_rate": None, "training__max_epochs": 4}
+    assert found.remedies[1].patch == {"training__learning_rate": pytest.approx(0.1)}
     for remedy in found.remedies:
         Autoencoder(Dense(hidden=(64, 32)), code=8, training=quick()).set_params(**remedy.patch).fit(
             digits()[0][:64]
         )
+
+
+class Silent(Initial):
+    """Kaiming's weights, and biases at which no unit of the first layer fires."""
+
+    def __call__(self, network, *, batch, generator):
+        Kaiming()(network, batch=batch, generator=generator)
+        with torch.no_grad():
+            network.encoder.blocks[0].bias.fill_(-100.0)
+
+
+def test_units_that_were_idle_before_the_first_step_get_other_initial_weights_first():
+    def fitted(initial):
+        training = quick(max_epochs=1, initial_weights=initial)
+        return Autoencoder(Dense(hidden=(20,)), code=3, training=training, random_state=0).fit(digits()[0])
+
+    found = check(patient(fitted(Silent())))
+    assert found.title.startswith("20 of 20 units of the encoder layer 1")
+    assert [remedy.patch["training__initial_weights"] for remedy in found.remedies[:2]] == ["kaiming", "lsuv"]
+    cured = fitted(found.remedy.patch["training__initial_weights"])
+    assert check(patient(cured)).severity == "ok"
 
 
 def silenced(units):

@@ -5,7 +5,7 @@ import pytest
 
 from doctor.patients import digits, functions, healthy, patient
 from isthmus import Autoencoder
-from isthmus.architectures import Dense
+from isthmus.architectures import Custom, Dense
 from isthmus.codes import TopK
 from isthmus.doctor.admission import of_model
 from isthmus.doctor.checks.identity_copy import IdentityCopy
@@ -56,6 +56,19 @@ def test_a_code_of_more_numbers_than_columns_is_trained_to_copy_and_its_remedies
         changed = copy.deepcopy(model).set_params(**remedy.patch)
         changed._choices()
     cured = copy.deepcopy(model).set_params(**found.remedy.patch, training__max_epochs=5).fit(digits()[0])
+    assert check(patient(cured)).severity == "ok"
+
+
+def test_modules_that_hand_entries_on_beside_the_code_give_way_to_layers_that_cannot():
+    options = {"leaked": 64, "hidden": (16,)}
+    leaking = Custom("hospital.leak:Encoder", "hospital.leak:Decoder", options, options)
+    training = Training(max_epochs=20, batch_size=64, learning_rate=3e-3, threads=1)
+    model = Autoencoder(leaking, code=72, training=training, random_state=0).fit(digits()[0])
+    found = check(patient(model))
+    assert found.severity == "failure"
+    (remedy,) = (one for one in found.remedies if "architecture" in one.patch)
+    assert "no way around the code" in remedy.text
+    cured = model.set_params(**remedy.patch).fit(digits()[0])
     assert check(patient(cured)).severity == "ok"
 
 

@@ -124,6 +124,17 @@ def test_without_held_out_rows_and_with_numbers_as_labels_it_still_answers():
     assert found.evidence["labels_from_rows"].value > 0.9
 
 
+def test_where_columns_differ_in_spread_labels_are_first_looked_for_in_the_small_ones():
+    (X_train, y_train), (X_test, y_test) = small_signal(0), small_signal(1)
+    for scale, scaled in ((1.0, True), (1 / np.maximum(X_train.std(axis=0), 1e-9), False)):
+        training = Training(max_epochs=3, batch_size=64, threads=1)
+        model = Autoencoder(Dense(hidden=(8,)), code=1, scaling="none", training=training, random_state=0)
+        model.fit(X_train * scale)
+        found = check(of_model(model, X_train * scale, X_test * scale, y_train=y_train, y_test=y_test))
+        assert found.bad
+        assert any(remedy.patch == {"scaling": "standard"} for remedy in found.remedies) is scaled
+
+
 def test_labels_lost_by_a_trained_code_are_asked_for_by_a_classifier():
     X_train, X_test, y_train, y_test = digits()
     training = Training(max_epochs=2, batch_size=64, learning_rate=1.0, threads=1)

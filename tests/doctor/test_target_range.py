@@ -31,6 +31,10 @@ def test_a_logistic_output_of_standardized_data_is_found_and_its_remedies_mend_i
     assert found.severity == "failure"
     # All of the negative half of a normal variable, and of the positive half what lies above 1.
     assert found.evidence["lost_to_range"].value == pytest.approx(0.5 + 0.0752, abs=0.03)
+    assert dict(found.remedy.patch) == {
+        "architecture__output_activation": "identity",
+        "scaling": "standard",
+    }
     for remedy in found.remedies:
         model = fitted("sigmoid", X).set_params(**remedy.patch).fit(X)
         assert check(of_model(model, X)).severity == "ok"

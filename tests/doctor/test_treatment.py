@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from doctor.patients import digits
 from isthmus import Autoencoder, load
-from isthmus.architectures import Dense
+from isthmus.architectures import Custom, Dense
 from isthmus.data.opening import open_source
 from isthmus.doctor import Remedy, TreatmentInterrupted, treat
 from isthmus.doctor.candidates import merged
@@ -83,14 +84,22 @@ def test_a_healthy_model_comes_back_as_it_is(model):
     assert "treatment" not in model.training_summary_
 
 
+def test_warnings_on_the_training_are_treated_before_failures_they_may_have_caused(model):
+    slow = by_size("slow", 25, {4: "warning"}, {"code": 6})
+    effect = by_size("effect", 45, {4: "failure"}, {"code": 5})
+    late = by_size("late", 46, {4: "warning"}, {"code": 7})
+    _, history = course(model, effect, slow, late).run()
+    assert [attempt.code for attempt in history] == ["slow"]
+
+
 def test_causes_are_treated_before_effects_and_failures_before_warnings(model):
     cause = by_size("cause", 5, {4: "failure"}, {"code": 5})
     effect = by_size("effect", 40, {4: "failure"}, {"code": 6})
-    slight = by_size("slight", 1, {4: "warning", 5: "warning"}, {"code": 7})
+    slight = by_size("slight", 31, {4: "warning", 5: "warning"}, {"code": 7})
     _, history = course(model, effect, cause, slight).run()
     assert [attempt.code for attempt in history] == ["cause", "slight"]
-    assert history[0].before == {"slight": "warning", "cause": "failure", "effect": "failure"}
-    assert history[0].after == {"slight": "warning", "cause": "ok", "effect": "ok"}
+    assert history[0].before == {"cause": "failure", "slight": "warning", "effect": "failure"}
+    assert history[0].after == {"cause": "ok", "slight": "warning", "effect": "ok"}
 
 
 def test_what_does_not_help_is_rolled_back_and_the_next_remedy_is_tried(model):
@@ -117,8 +126,8 @@ def test_a_failure_that_became_a_warning_is_not_gone_but_more_of_the_same_is_tri
 
 
 def test_the_nearest_to_a_cure_is_named_and_its_causes_are_treated_upon_it(model):
-    check = by_size("ill", 9, {4: "failure", 5: "warning", 3: "failure"}, {"code": 5}, {"code": 3})
-    cause = Fake("cause", 1, lambda found: ("warning", {"training__batch_size": 40}))
+    check = by_size("ill", 39, {4: "failure", 5: "warning", 3: "failure"}, {"code": 5}, {"code": 3})
+    cause = Fake("cause", 31, lambda found: ("warning", {"training__batch_size": 40}))
     cured, history = course(model, check, cause).run()
     assert [dict(attempt.patch) for attempt in history] == [
         {"code": 5},
@@ -187,7 +196,77 @@ def test_no_more_of_the_same_where_it_made_held_out_rows_worse(model):
 
     _, history = course(model, Fake("ill", 1, rule)).run()
     assert len(history) == 1
-    assert history[0].reason.startswith("ill is still a failure; held-out error is ")
+    assert history[0].reason.startswith("held-out error is ")
+    assert history[0].after is None
+
+
+def test_no_more_is_asked_of_a_changed_model_than_it_takes_to_judge_it(model):
+    asked = []
+
+    def watched(code, order, ill):
+        def rule(found):
+            asked.append((code, found.code_size_))
+            return ill.get(found.code_size_, "ok"), {"code": 5}, {"code": 6}
+
+        return Fake(code, order, rule)
+
+    checks = (
+        watched("early", 1, {}),
+        watched("ill", 2, {4: "failure", 5: "failure"}),
+        watched("late", 3, {}),
+    )
+    _, history = course(model, *checks).run()
+    assert history[0].after == {"early": "ok", "ill": "failure"}
+    assert history[1].after == {"early": "ok", "ill": "ok", "late": "ok"}
+    assert asked == [(code, size) for size in (4, 5, 6) for code in ("early", "ill", "late")][:5] + [
+        (code, 6) for code in ("early", "ill", "late")
+    ]
+
+
+def test_a_model_that_was_judged_for_an_early_finding_is_asked_the_rest_for_a_late_one(model):
+    early = by_size("early", 1, {4: "failure", 5: "failure"}, {"code": 5})
+    late = by_size("late", 2, {4: "failure"}, {"code": 5})
+    watcher = Counter()
+    cured, history = course(model, early, late, watcher=watcher).run()
+    assert [attempt.after for attempt in history] == [
+        {"early": "failure"},
+        {"early": "failure", "late": "ok"},
+    ]
+    assert (watcher.trainings, cured.code_size_) == (1, 5)
+
+
+class Refusing(torch.nn.Module):
+    """A decoder of the user's own that knows codes of 4 numbers only."""
+
+    def __init__(self, code, output):
+        super().__init__()
+        if code != 4:
+            raise RuntimeError(f"no {code} numbers")
+        self.layer = torch.nn.Linear(code, output[0])
+
+    def forward(self, z):
+        return self.layer(z)
+
+
+class Plain(torch.nn.Module):
+    """A linear encoder."""
+
+    def __init__(self, event, width):
+        super().__init__()
+        self.layer = torch.nn.Linear(event[0], width)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def test_modules_of_the_users_own_that_refuse_a_change_end_an_attempt_and_parts_of_isthmus_do_not(model):
+    custom = Custom(f"{__name__}:Plain", f"{__name__}:Refusing")
+    given = Autoencoder(custom, code=4, training=model.training, random_state=0).fit(X)
+    check = by_size("ill", 1, {4: "failure"}, {"code": 5}, {"architecture": Dense(hidden=(8,)), "code": 5})
+    cured, history = course(given, check).run()
+    assert history[0].reason == "its own modules refused the change: RuntimeError: no 5 numbers"
+    assert [attempt.accepted for attempt in history] == [False, True]
+    assert isinstance(cured.part("architecture"), Dense)
 
 
 def test_scalings_are_compared_in_one_unit(model):
@@ -406,6 +485,7 @@ def test_a_rate_that_kills_it_is_lowered_until_it_lives():
     cured, history = treat(model, X, X_TEST, checks=["mean-collapse"], progress=said.append)
     assert history.before["mean-collapse"].severity == "failure"
     assert history.healthy
+    assert history[0].patch == {"training__learning_rate": None, "training__max_epochs": 10}
     assert cured.training.learning_rate <= 0.1
     assert history.accepted[-1].ratio.high < 0.5
     assert said[0] == "diagnosing the model"

@@ -9,6 +9,7 @@ from isthmus import Autoencoder
 from isthmus.architectures import Dense
 from isthmus.codes import Gaussian
 from isthmus.doctor.admission import of_model
+from isthmus.doctor.checks import underfit
 from isthmus.doctor.checks.underfit import Underfit
 from isthmus.doctor.retraining import copied, operations, untrained
 from isthmus.penalties import Siamese
@@ -58,6 +59,35 @@ def test_a_rate_too_small_to_arrive_is_found_by_a_larger_one():
     assert found.severity in ("warning", "failure")
     assert "ten times the rate" in found.title
     assert found.remedy.patch["training__learning_rate"] == pytest.approx(5e-4)
+
+
+def test_a_dear_optimizer_gives_way_to_adam_and_the_evidence_says_so(monkeypatch):
+    training = Training(max_epochs=3, batch_size=32, optimizer="muon", threads=1)
+    model = Autoencoder(Dense(hidden=(24,)), code=3, training=training, random_state=0).fit(rows()[0])
+    own = check(of_model(model, *rows()))
+    assert "left_after_same_rate" in own.evidence
+    monkeypatch.setattr(underfit, "DEAR", 0.0)
+    found = check(of_model(model, *rows()))
+    assert "left_after_adam_own_rate" in found.evidence
+    assert "Adam's own rate" in found.evidence["left_after_adam_own_rate"].what
+    assert not any("learning_rate" in name for name in found.remedy.patch)
+
+
+def test_rows_in_their_order_and_a_rate_far_from_the_usual_are_put_right_in_one_remedy_before_more_epochs():
+    training = Training(
+        max_epochs=3, batch_size=32, learning_rate=2e-2, shuffle=False, schedule="constant", threads=1
+    )
+    model = Autoencoder(Dense(hidden=(24,)), code=3, training=training, random_state=0).fit(rows()[0])
+    found = check(of_model(model, *rows()))
+    assert found.severity == "failure"
+    assert dict(found.remedy.patch) == {
+        "training__learning_rate": None,
+        "training__max_epochs": 6,
+        "training__shuffle": True,
+        "training__schedule": "cosine",
+    }
+    assert "0.001 instead of 0.02" in found.remedy.text
+    assert "training__max_epochs" in found.remedies[1].patch
 
 
 def test_equal_rows_in_another_order_give_equal_verdicts():

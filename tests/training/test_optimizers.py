@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from isthmus.errors import ParameterError
 from isthmus.training.optimizers import muon
@@ -31,6 +32,17 @@ def run(optimizer, values, steps=6, seed=3):
             value.grad = torch.randn(value.shape, generator=drawn, dtype=value.dtype)
         optimizer.step()
     return [value.detach().clone() for value in values]
+
+
+def test_the_multiplications_of_muon_are_those_that_torch_counts():
+    values = [nn.Parameter(torch.randn(shape)) for shape in ((7, 20), (20, 7), (4, 3, 2, 2), (9,))]
+    for value in values:
+        value.grad = torch.randn_like(value)
+    optimizer = Muon().build(named(values), learning_rate=0.1)
+    with FlopCounterMode(display=False) as counter:
+        optimizer.step()
+    assert Muon().multiplications(values) == counter.get_total_flops() / 2
+    assert Adam().multiplications(values) == 0
 
 
 @pytest.mark.parametrize(

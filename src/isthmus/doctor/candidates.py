@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +55,17 @@ class Candidate:
         return Candidate(self.code, text, merged(self.patch, remedy.patch), self.steps + 1)
 
 
-def of_report(report: Report) -> list[Candidate]:
-    """Every remedy with a patch: of failures, then of warnings, causes before effects, each in its own order."""
+def of_report(report: Report, training: Collection[str] = ()) -> list[Candidate]:
+    """Every remedy with a patch: of failures, then of warnings, causes before effects, each in its own order.
+
+    training : codes of findings on the training itself. A warning of these comes before failures that it may be the
+        cause of, which are those that stand after it.
+    """
+    first = [finding for finding in report if finding.bad and finding.code in training]
+    others = [finding for finding in report.bad if finding.code not in training]
     return [
         Candidate(finding.code, remedy.text, remedy.patch)
-        for finding in report.bad
+        for finding in (*first, *others)
         for remedy in finding.remedies
         if remedy.patch
     ]

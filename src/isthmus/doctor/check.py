@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from isthmus.doctor.patient import Patient
 
 
+#: Checks of a smaller order ask about the training itself, of which whatever else is wrong may be an effect.
+TRAINED = 30
+
+
 class Check(ABC):
     """One question about an autoencoder, in a file of its own under ``doctor/checks``.
 

@@ -124,7 +124,7 @@ def judged(code: str, before: Report, after: Report, errors: Comparison) -> Verd
     worse = [pair for pair in pairs if pair[0].worse_than(pair[1]) and not _uncovered(*pair, old)]
     objections = [] if not new.bad else [_remains(old, new)]
     objections += [f"{now.code} went from {then.severity} to {now.severity}" for now, then in worse]
-    costly = errors.worse and not (code in PAID_IN_ERROR and errors.affordable)
+    costly = too_dear(code, errors)
     if costly:
         objections.append(errors.words())
     codes = tuple(now.code for now, _ in worse)
@@ -138,6 +138,16 @@ def judged(code: str, before: Report, after: Report, errors: Comparison) -> Verd
         *(f"{now.code} was uncovered: {now.severity}" for now, then in pairs if _uncovered(now, then, old)),
     ]
     return Verdict(accepted=True, reason=f"{'; '.join(reasons)}.", gone=True)
+
+
+def too_dear(code: str, errors: Comparison) -> bool:
+    """Whether the held-out error is surely larger than a cure of the finding ``code`` may make it."""
+    return errors.worse and not (code in PAID_IN_ERROR and errors.affordable)
+
+
+def refused(errors: Comparison) -> Verdict:
+    """On a change that is too dear whatever became of its finding."""
+    return Verdict(accepted=False, reason=f"{errors.words()}.", gone=False, costly=True)
 
 
 def _remains(old: Finding, new: Finding) -> str:

@@ -20,9 +20,11 @@ from isthmus.data.subset import split_rows
 from isthmus.data.targets import read_targets
 from isthmus.doctor.admission import LIMIT, of_model
 from isthmus.doctor.candidates import Candidate, composition, following, of_report
-from isthmus.doctor.comparison import Comparison, held_out_errors, judged
+from isthmus.doctor.check import TRAINED
+from isthmus.doctor.comparison import Comparison, held_out_errors, judged, refused, too_dear
 from isthmus.doctor.diagnosis import examined
 from isthmus.doctor.history import Attempt, Treatment, TreatmentInterrupted, severities
+from isthmus.doctor.report import Report
 from isthmus.errors import DataError, IsthmusError, NonFiniteError
 from isthmus.estimator import event_scale_of
 
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
 
     from isthmus.doctor.check import Check
     from isthmus.doctor.history import Ending
-    from isthmus.doctor.report import Report
+    from isthmus.doctor.patient import Patient
     from isthmus.estimator import Autoencoder
     from isthmus.training.watching import Watcher
 
@@ -72,11 +74,11 @@ class Data:
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """A trained model, what the doctor says of it, and its (n, 3) held-out errors."""
+    """A trained model, its (n, 3) held-out errors, and what the doctor said of it so far."""
 
     model: Autoencoder
-    report: Report
     errors: NDArray[np.float64]
+    report: Report
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +132,7 @@ class Course:
     def run(self) -> tuple[Autoencoder, Treatment]:
         """The best model and the history. Raises TreatmentInterrupted on Ctrl-C."""
         state = self._state = self._admitted()
-        agenda = of_report(state.best.report)
+        agenda = self._agenda(state.best.report)
         try:
             while True:
                 ended, agenda = self._step(self._state, agenda)
@@ -151,7 +153,8 @@ class Course:
             self.data = dataclasses.replace(self.data, X_train=source).split(self.seed)
             model = self._without_held_out(len(self.data.X_test.index), source.n_rows)
         self.tell("diagnosing the model")
-        trial = self._examined(model)
+        report = examined(self._patient(model), self.asked)
+        trial = _Trial(model, self._errors(model), report)
         self._trials[composition(self._own(self.given))] = trial
         return _State(trial.report, trial)
 
@@ -170,6 +173,9 @@ class Course:
                 return self.given
         self._notes.append(f"{judges}, and the model was trained anew without them before it was diagnosed.")
         return model
+
+    def _agenda(self, report: Report) -> list[Candidate]:
+        return of_report(report, [check.code for check in self.asked if check.order < TRAINED])
 
     def _step(self, state: _State, agenda: list[Candidate]) -> tuple[Ending | None, list[Candidate]]:
         """Try what comes next: why the treatment ended, if so, and what there is to try then."""
@@ -213,25 +219,25 @@ class Course:
             found: dict[str, Any] = {"reason": trial}
         else:
             errors = Comparison(best.errors, trial.errors, self._generator())
-            verdict = judged(candidate.code, best.report, trial.report, errors)
-            found = {
-                "accepted": verdict.accepted,
-                "reason": verdict.reason,
-                "after": severities(trial.report),
-                "error_after": _mean(trial.errors),
-                "ratio": errors.measure(),
-            }
-            if verdict.accepted:
-                best, agenda = trial, of_report(trial.report)
+            found = {"error_after": _mean(trial.errors), "ratio": errors.measure()}
+            if too_dear(candidate.code, errors):
+                verdict = refused(errors)
             else:
-                agenda = following(candidate, best.report, trial.report, verdict, rest)
+                trial = self._trials[key] = self._examined(trial, candidate.code)
+                verdict = judged(candidate.code, best.report, trial.report, errors)
+                found["after"] = severities(trial.report)
+                if verdict.accepted:
+                    best, agenda = trial, self._agenda(trial.report)
+                else:
+                    agenda = following(candidate, best.report, trial.report, verdict, rest)
+            found |= {"accepted": verdict.accepted, "reason": verdict.reason}
         attempt = dataclasses.replace(attempt, **found, seconds=time.monotonic() - started)
         self._state = _State(state.before, best, (*state.attempts, attempt))
         self.tell(f"{'kept' if attempt.accepted else 'rolled back'}: {attempt.reason}")
         return agenda
 
     def _trial(self, candidate: Candidate, key: str, changed: Autoencoder | None) -> _Trial | str:
-        """The changed model, trained and diagnosed, or why there is none; each composition once."""
+        """The changed model, trained, or why there is none; each composition once."""
         if key in self._trials:
             return self._trials[key]
         if changed is None:
@@ -250,16 +256,29 @@ class Course:
                 raise
             self._trials[key] = f"its own modules refused the change: {type(error).__name__}: {error}"
             return self._trials[key]
-        self._trials[key] = self._examined(changed)
+        self._trials[key] = _Trial(changed, self._errors(changed), Report(()))
         return self._trials[key]
 
     def _fit(self, model: Autoencoder) -> None:
         self._trainings += 1
         model.fit(self.data.X_train, self.data.y_train, watcher=self.watcher)
 
-    def _examined(self, model: Autoencoder) -> _Trial:
+    def _examined(self, trial: _Trial, code: str) -> _Trial:
+        """The same with the verdicts up to the finding that is treated, and with all of them where that is gone."""
+        codes = [check.code for check in self.asked]
+        first, last = codes.index(code) + 1, len(codes)
+        if len(trial.report) == last or (len(trial.report) >= first and trial.report[code].bad):
+            return trial
+        patient = self._patient(trial.model)
+        report = examined(patient, self.asked[:first])
+        if not report[code].bad:
+            others = examined(patient, self.asked[first:])
+            report = dataclasses.replace(report, findings=(*report.findings, *others.findings))
+        return dataclasses.replace(trial, report=report)
+
+    def _patient(self, model: Autoencoder) -> Patient:
         data = self.data
-        patient = of_model(
+        return of_model(
             model,
             data.X_train,
             data.X_test,
@@ -268,7 +287,9 @@ class Course:
             seed=self.seed,
             limit=self.limit,
         )
-        return _Trial(model, examined(patient, self.asked), held_out_errors(model, data.X_test, self._unit))
+
+    def _errors(self, model: Autoencoder) -> NDArray[np.float64]:
+        return held_out_errors(model, self.data.X_test, self._unit)
 
     def _own(self, model: Autoencoder) -> Autoencoder:
         """An untrained copy that trains with the seed of the model given and leaves its checkpoint alone."""

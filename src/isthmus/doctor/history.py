@@ -24,7 +24,8 @@ class Attempt:
     ----------
     code : of the finding that was treated. remedy : in words. patch : parameters that were set.
     accepted : whether the changed model was kept. reason : why, in words.
-    before, after : severities by code; None where no model came of it.
+    before, after : severities by code. ``after`` is None where no model came of it or its held-out error decided, and
+        ends with the finding that was treated where that remained: what comes after is not asked then.
     error_before, error_after : mean held-out squared error an entry, in the units in which the model given sees its
         data. ratio : of the two, with its interval.
     seconds : of training and diagnosis.

@@ -13,7 +13,6 @@ from isthmus.assembly import built
 from isthmus.codes.gaussian import Gaussian
 from isthmus.composition import Composition, Parts
 from isthmus.corruptions.levelled import LevelledCorruption
-from isthmus.doctor.finding import Remedy
 from isthmus.training.feeding import MemoryFeed
 from isthmus.training.initial.from_model import FromModel
 from isthmus.training.initial.kaiming import Kaiming
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from isthmus.estimator import Autoencoder
     from isthmus.penalties.penalty import Penalty
     from isthmus.training.initial.initial import Initial
+    from isthmus.training.optimizers.optimizer import Optimizer
     from isthmus.training.training import Training
 
 #: Share of a continued training over which its rate rises, so that an optimizer without memory does no harm.
@@ -48,14 +48,6 @@ def peak_rate(training: Training) -> float:
     """The learning rate that a plan comes to."""
     optimizer = resolved(training.optimizer, "training.optimizers")
     return float(training.learning_rate or optimizer.peak_learning_rate)
-
-
-def shuffled(training: Training) -> list[Remedy]:
-    """To shuffle, where a training takes its rows in the order of the data."""
-    if training.shuffle:
-        return []
-    text = "Shuffle the rows in every epoch: taken in their order, what came first is forgotten."
-    return [Remedy(text, {"training__shuffle": True})]
 
 
 def batch_of(patient: Patient, rows: Rows) -> Batch:
@@ -112,9 +104,12 @@ def untrained(patient: Patient, initial: Initial | None = None) -> Composition:
     return network.eval()
 
 
-def continued(patient: Patient, batch: Batch, *, rate: float, epochs: int) -> Composition:
+def continued(
+    patient: Patient, batch: Batch, *, rate: float, epochs: int, optimizer: Optimizer | None = None
+) -> Composition:
     """A copy of the network after some more epochs on a batch of rows, from ``rate`` down to 0 in a straight line.
 
+    optimizer : the training's own by default.
     Random: from the patient's seed. Raises NonFiniteError where that diverges.
     """
     network = copied(patient)
@@ -123,6 +118,7 @@ def continued(patient: Patient, batch: Batch, *, rate: float, epochs: int) -> Co
         training,
         max_epochs=epochs,
         learning_rate=rate,
+        optimizer=optimizer or training.optimizer,
         schedule=Linear(warmup=WARM_UP),
         initial_weights="as_built",
         averaging=0.0,
@@ -134,10 +130,15 @@ def continued(patient: Patient, batch: Batch, *, rate: float, epochs: int) -> Co
         resume=False,
         threads=torch.get_num_threads(),
     )
-    size = min(training.batch_size, max(1, len(batch) // 8))
+    size = step_rows(training, len(batch))
     feed = MemoryFeed(batch, batch_size=size, shuffle=True, seed=patient.seed)
     train(network, feed, plan, seed=patient.seed)
     return network.eval()
+
+
+def step_rows(training: Training, rows: int) -> int:
+    """Rows a step of a continuation on so many: those of the training, and few enough for eight steps an epoch."""
+    return min(training.batch_size, max(1, rows // 8))
 
 
 def operations(network: Composition) -> float:

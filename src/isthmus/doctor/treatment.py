@@ -36,9 +36,10 @@ def treat(
 ) -> tuple[Autoencoder, Treatment]:
     """A model without what was wrong with the one given, as far as changes of its parts can cure it.
 
-    The worst finding with the earliest cause is treated first: a copy of the model is changed by its first remedy,
-    trained anew with the same seed, and diagnosed again. It is kept only where the finding is gone, no other finding is
-    worse, and the held-out error is not surely larger; otherwise it is rolled back and the next remedy is tried.
+    What was found on the training itself is treated first, then the worst finding with the earliest cause: a copy of
+    the model is changed by its first remedy, trained anew with the same seed, and diagnosed again. It is kept only
+    where the finding is gone, no other finding is worse, and the held-out error is not surely larger; otherwise it is
+    rolled back and the next remedy is tried.
 
     Parameters
     ----------

@@ -11,11 +11,11 @@ import numpy as np
 from isthmus.codes.gaussian import Gaussian
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
+from isthmus.doctor.remedies import resized
 from isthmus.doctor.statistics import structure_free
 from isthmus.doctor.statistics.asked import asked_for
 from isthmus.doctor.statistics.directions import Directions as Principal
 from isthmus.doctor.statistics.intervals import quotient
-from isthmus.doctor.statistics.resizing import resized
 from isthmus.doctor.statistics.rival import Rival
 from isthmus.doctor.statistics.sparsity import SPARSE, active_share
 

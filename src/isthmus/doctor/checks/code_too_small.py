@@ -11,8 +11,8 @@ import numpy as np
 
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
+from isthmus.doctor.remedies import resized
 from isthmus.doctor.statistics.intervals import Interval, of_sums, quotient
-from isthmus.doctor.statistics.resizing import resized
 from isthmus.metrics.intrinsic_dimension import IntrinsicDimension, maximum_likelihood, two_nearest_neighbors
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from isthmus.codes.deterministic import Deterministic
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
+from isthmus.doctor.remedies import usual
 from isthmus.doctor.retraining import batch_of, peak_rate, untrained
 from isthmus.nn.activations import SQUASHING, Activation
 from isthmus.penalties.auxiliary_k import AuxiliaryK
@@ -91,6 +92,10 @@ class _Layer:
         return np.asarray(self.bottom + self.top > self.count * (1.0 - BOUND))
 
 
+#: Rows that tell which units are idle before the first step.
+BEGUN = 1000
+
+
 class DeadUnits(Check):
     """Hidden units and code units over the training rows: which never fire, never move, or stand at a bound.
 
@@ -105,17 +110,15 @@ class DeadUnits(Check):
     order: ClassVar[int] = 20
 
     def run(self, patient: Patient) -> Finding:
-        code = _code_layer(patient)
-        layers = [code]
         fresh: dict[str, float] = {}
         begun: dict[str, float] = {}
-        if patient.model is not None:
+        if patient.model is None:
+            layers = [_code_layer(patient)]
+        else:
             x = batch_of(patient, patient.train).x
-            layers += _hidden(patient.model.network_, x)
-            sound, standard = untrained(patient, Kaiming()), _standardized(x)
-            fresh = {layer.name: float(layer.idle.mean()) for layer in _hidden(sound, standard)}
-            fresh["code"] = float(_observed_code(patient, sound, standard).idle.mean())
-            begun = {layer.name: float(layer.idle.mean()) for layer in _hidden(untrained(patient), x)}
+            layers = _observed(patient.model.network_, x)
+            fresh = _idle(untrained(patient, Kaiming()), _standardized(x))
+            begun = _idle(untrained(patient), x[:BEGUN])
         severities = {layer.name: _severity(layer, fresh.get(layer.name, 0.0)) for layer in layers}
         evidence: dict[str, Any] = {
             f"idle_{layer.name.replace(' ', '_')}": Measure(
@@ -196,22 +199,14 @@ def _severity(layer: _Layer, fresh: float) -> str:
 
 
 def _code_layer(patient: Patient) -> _Layer:
-    layer = _Layer("code", _code_activation(patient))
+    layer = _Layer("code", "")
     layer.update(patient.train_codes.astype(np.float64))
     return layer
 
 
-def _code_activation(patient: Patient) -> str:
-    code = None if patient.model is None else patient.model.network_.parts.code
-    return code.activation if isinstance(code, Deterministic) else ""
-
-
-def _observed_code(patient: Patient, network: Composition, x: Tensor) -> _Layer:
-    layer = _Layer("code", _code_activation(patient))
-    with torch.inference_mode():
-        for rows in _blocks(network, x):
-            layer.update(network.encode(rows).z.double().cpu().numpy())
-    return layer
+def _idle(network: Composition, x: Tensor) -> dict[str, float]:
+    """The share of idle units by layer."""
+    return {layer.name: float(layer.idle.mean()) for layer in _observed(network, x)}
 
 
 def _blocks(network: Composition, x: Tensor) -> Iterator[Tensor]:
@@ -225,10 +220,15 @@ def _standardized(x: Tensor) -> Tensor:
     return (x - x.mean(0)) / torch.where(deviation > 0, deviation, 1.0)
 
 
-def _hidden(network: Composition, x: Tensor) -> list[_Layer]:
-    """Hidden layers of encoder and decoder, watched in one pass of x in evaluation mode."""
+def _observed(network: Composition, x: Tensor) -> list[_Layer]:
+    """Hidden layers and the code in their order, watched in one pass of x in evaluation mode.
+
+    Of layers that are idle alike the first one is named, since it may have made the others so.
+    """
     layers: list[_Layer] = []
     handles = []
+    code = network.parts.code
+    codes = _Layer("code", code.activation if isinstance(code, Deterministic) else "")
     for half, part in (("encoder", network.encoder), ("decoder", network.decoder)):
         modules = cast("tuple[nn.Module, ...]", getattr(part, "hidden_layers", ()))
         for number, module in enumerate(modules, start=1):
@@ -236,11 +236,15 @@ def _hidden(network: Composition, x: Tensor) -> list[_Layer]:
             layer = _Layer(f"{half} layer {number}", name)
             layers.append(layer)
             handles.append(module.register_forward_hook(_watching(layer)))
+        if half == "encoder":
+            layers.append(codes)
     network.eval()
     try:
         with torch.inference_mode():
             for rows in _blocks(network, x):
-                network.decode(network.encode(rows).z)
+                z = network.encode(rows).z
+                codes.update(z.double().cpu().numpy())
+                network.decode(z)
     finally:
         for handle in handles:
             handle.remove()
@@ -271,6 +275,7 @@ def _remedies(patient: Patient, layer: _Layer, begun: bool) -> list[Remedy]:
         penalties = (*model.penalties, AuxiliaryK(after=max(1, min(10_000, 2 * patient.train.total))))
         found.append(Remedy("Give idle units of the code a loss of their own.", {"penalties": penalties}))
     slower = {"training__learning_rate": peak_rate(training) / 10}
+    found += usual(training)
     found.append(Remedy("Train with a learning rate ten times smaller.", slower))
     if layer.activation in SQUASHING:
         found.insert(
@@ -280,8 +285,10 @@ def _remedies(patient: Patient, layer: _Layer, begun: bool) -> list[Remedy]:
         found.insert(0, Remedy("Let the code's units leak.", {"code__activation": "leaky_relu"}))
     if layer.name != "code" and hasattr(parts.architecture, "activation"):
         found.append(Remedy("Let hidden units leak.", {"architecture__activation": "leaky_relu"}))
-    scaled = {"training__initial_weights": "lsuv"}
-    found.insert(
-        0 if begun else len(found), Remedy("Begin with weights that are scaled to the data.", scaled)
-    )
-    return found
+    scaled = Remedy("Begin with weights that are scaled to the data.", {"training__initial_weights": "lsuv"})
+    if not begun:
+        return [*found, scaled]
+    if training.initial_weights == "kaiming":
+        return [scaled, *found]
+    text = "Begin with Kaiming's weights and biases of 0, at which half of the units fire."
+    return [Remedy(text, {"training__initial_weights": "kaiming"}), scaled, *found]

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from isthmus.architectures.custom import Custom
+from isthmus.architectures.dense import Dense
 from isthmus.codes.deterministic import Deterministic
 from isthmus.codes.top_k import TopK
 from isthmus.corruptions.gaussian_noise import GaussianNoise
@@ -286,11 +288,22 @@ def _remedies(patient: Patient) -> list[Remedy]:
         found = [Remedy(f"Let fewer numbers of the code be active in a row, such as {fewer}.", patch)]
     else:
         found = [Remedy(words, {"code__size": size})]
+        if isinstance(patient.model.part("architecture"), Custom):
+            found.append(_without_a_way_around(size))
     if patient.model.corruption is None:
         found.append(Remedy(denoise, {"corruption": _corruption(patient)}))
     if isinstance(code, Deterministic) and patient.code_size > most:
         found.append(Remedy(sparse, {"code": TopK(patient.code_size, max(1, most // 2))}))
     return found
+
+
+def _without_a_way_around(size: int) -> Remedy:
+    """Layers of isthmus in the place of modules of the user's own, which may hand entries on beside the code."""
+    text = (
+        "Use a network with no way around the code, such as plain dense layers: modules of your own may hand entries "
+        f"on beside it, and no code is small enough for those; with a code of {size}."
+    )
+    return Remedy(text, {"architecture": Dense(), "code__size": size})
 
 
 def _corruption(patient: Patient) -> Corruption:

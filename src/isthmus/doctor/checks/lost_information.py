@@ -8,11 +8,16 @@ from isthmus.doctor.check import Check
 from isthmus.doctor.finding import SEVERITIES, Remedy
 from isthmus.doctor.statistics.lost_columns import ColumnLoss
 from isthmus.doctor.statistics.lost_labels import LabelLoss
+from isthmus.doctor.statistics.structure_free import spread
 from isthmus.penalties.classifier import Classifier
 
 if TYPE_CHECKING:
     from isthmus.doctor.finding import Finding
     from isthmus.doctor.patient import Patient
+
+
+#: Spreads of columns that differ by more than so many times make a squared error count some ten times less.
+UNEVEN = 3.0
 
 
 class LostInformation(Check):
@@ -56,7 +61,7 @@ class LostInformation(Check):
 def _remedies(patient: Patient, columns: ColumnLoss, labels: LabelLoss | None) -> list[Remedy]:
     found = []
     scaled = "Bring every column to one spread before training, so that each counts alike."
-    if len(columns.small):
+    if len(columns.small) or _uneven(patient):
         model = patient.model
         if model is None:
             found.append(Remedy(scaled))
@@ -70,6 +75,13 @@ def _remedies(patient: Patient, columns: ColumnLoss, labels: LabelLoss | None) -
     elif patient.model is None:
         found.append(Remedy("Take a larger code."))
     return found
+
+
+def _uneven(patient: Patient) -> bool:
+    """Whether columns of a table are of so different spreads that some hardly count in a squared error."""
+    spreads = spread(patient.train, patient.baselines.mean)
+    varying = spreads[spreads > 0]
+    return not patient.has("images") and len(varying) > 1 and bool(varying.max() > UNEVEN * varying.min())
 
 
 def _told(patient: Patient, labels: LabelLoss) -> Remedy:

@@ -9,6 +9,7 @@ import numpy as np
 from isthmus.codes.gaussian import Gaussian
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
+from isthmus.doctor.remedies import usual
 from isthmus.doctor.retraining import peak_rate
 from isthmus.doctor.statistics.intervals import share_explained
 
@@ -131,11 +132,15 @@ class MeanCollapse(Check):
             "training__learning_rate": peak_rate(training) / 10,
             "training__max_epochs": 2 * training.max_epochs,
         }
-        found = [Remedy(slower.text, patch)]
+        found = [*usual(training), Remedy(slower.text, patch)]
         code = patient.model.part("code")
         if isinstance(code, Gaussian) and code.beta:
             lighter = "Weigh the divergence from the prior less: it may cost more than the code is worth."
             found.insert(0, Remedy(lighter, {"code__beta": code.beta / 10}))
+        if patient.model.corruption is not None:
+            found.append(
+                Remedy("Do not damage the input: what cannot be restored is averaged.", {"corruption": None})
+            )
         if patient.model.penalties:
             found.append(Remedy("Train without penalties, which may outweigh the data.", {"penalties": ()}))
         found.append(

@@ -8,7 +8,7 @@ import numpy as np
 
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import SEVERITIES, Measure, Picture, Remedy
-from isthmus.doctor.retraining import shuffled
+from isthmus.doctor.remedies import lighter, usual
 from isthmus.doctor.statistics.averaged import AveragedColumns, AveragedGroups
 from isthmus.doctor.statistics.intervals import Interval, share_explained
 
@@ -264,7 +264,7 @@ def _remedies(
     patient: Patient, columns: AveragedColumns, by_columns: Severity, by_groups: Severity
 ) -> list[Remedy]:
     model = patient.model
-    found = [] if model is None else shuffled(model.part("training"))
+    found = [] if model is None else usual(model.part("training"))
     bad = ("warning", "failure")
     averaged = columns.by_pca | columns.by_others
     if by_columns in bad and bool((averaged & columns.small).any()):
@@ -278,6 +278,8 @@ def _remedies(
             "Train on data in which every group has its share of rows: draw rows of rare groups more often."
         )
         found.append(Remedy(text))
+    if model is not None:
+        found += lighter(model)
     longer = "Train longer: what is small or rare is learned last."
     size = min(2 * patient.code_size, patient.features)
     if size > patient.code_size:

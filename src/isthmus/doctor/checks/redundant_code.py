@@ -10,8 +10,8 @@ import numpy as np
 from isthmus.architectures.branches import Branches
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
+from isthmus.doctor.remedies import resized
 from isthmus.doctor.statistics.intervals import Interval, share_explained
-from isthmus.doctor.statistics.resizing import resized
 from isthmus.doctor.statistics.sparsity import varying
 from isthmus.metrics.redundancy import mean_canonical_correlation
 from isthmus.penalties.redundancy import Redundancy

@@ -193,8 +193,13 @@ def _remedies(patient: Patient) -> list[Remedy]:
     if activation is None:
         return [Remedy("Let the module of the decoder end in a linear layer.")]
     linear = {f"{nested}__output_activation": "identity"}
+    text = f"Let the decoder end in a linear layer, without {activation}"
+    found = [Remedy(f"{text}.", linear)]
+    if patient.model.scaling == "none" and not patient.has("images"):
+        whole = Remedy(f"{text}, and bring every column to one spread.", linear | {"scaling": "standard"})
+        found.insert(0, whole)
     return [
-        Remedy(f"Let the decoder end in a linear layer, without {activation}.", linear),
+        *found,
         Remedy("Scale every feature into [0, 1], which the last layer can reach.", {"scaling": "minmax"}),
     ]
 

@@ -12,6 +12,7 @@ from scipy.stats import theilslopes
 from isthmus.composition import by_blocks
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
+from isthmus.doctor.remedies import usual
 from isthmus.doctor.retraining import (
     batch_of,
     continued,
@@ -19,12 +20,15 @@ from isthmus.doctor.retraining import (
     operations,
     part_of_model,
     peak_rate,
-    shuffled,
+    step_rows,
 )
 from isthmus.doctor.rows import Rows
+from isthmus.doctor.statistics import structure_free
 from isthmus.doctor.statistics.intervals import Interval, mean, ratio
 from isthmus.errors import NonFiniteError
 from isthmus.objective import Objective, total
+from isthmus.training.loop import resolved
+from isthmus.training.optimizers.adam import Adam
 from isthmus.types import Batch, Context
 
 if TYPE_CHECKING:
@@ -43,12 +47,18 @@ SHARE, LEAST_EPOCHS = 0.2, 10
 #: Bounds of one continuation: steps, and multiplications (three for each of a forward pass). Together they take about
 #: a second and a half on one slow core; they count work, not time, so that equal rows give equal verdicts.
 STEPS, WORK = 300, 6.0e9
+#: An optimizer whose own multiplications would come to more than so many times that bound gives way to Adam.
+DEAR = 5.0
 #: Rates of the continuations. The fast one is tried only where PCA is better on the very rows that were trained on:
 #: a rate too small to arrive is likely there. It is another training, so it has to gain more to count.
 RATES = {"the same rate": 1.0, "a tenth of the rate": 0.1, "ten times the rate": 10.0}
+#: The same where Adam goes on in the place of a dear optimizer.
+ADAM_RATES = {"Adam's own rate": 1.0, "a tenth of Adam's own rate": 0.1, "ten times Adam's own rate": 10.0}
 FAST_WARNING = 0.2
 #: Rank of a gain that is worth a failure.
 FAILED = 2
+#: Rows that judge, at least; more where they cost no more than a continuation.
+JUDGES = 1000
 #: Rows that a continuation cannot do without: fewer are learned by heart.
 LEAST_ROWS = 200
 #: Epochs in a row whose losses have a slope.
@@ -59,13 +69,14 @@ EXACT = 1e-4
 
 @dataclass(frozen=True)
 class _Continuation:
-    """A copy that was trained on: its name, its rate, what is left of the error, what the objective fell by.
+    """A copy that was trained on: its name, what is left of the error, what the objective fell by.
 
+    times : its rate in units of the training's; 1 where another optimizer went on, whose rates say nothing of those.
     least : the gain that is worth a warning.
     """
 
     name: str
-    rate: float
+    times: float
     left: Interval
     fell: Interval
     least: float
@@ -96,7 +107,9 @@ class Underfit(Check):
     def run(self, patient: Patient) -> Finding:
         training: Training = part_of_model(patient).part("training")
         learned, judged = _divided(patient)
-        before = _errors(patient, copied(patient), judged)
+        network = copied(patient)
+        judged = structure_free.first(judged, int(max(JUDGES, WORK / (4.0 * max(1.0, operations(network))))))
+        before = _errors(patient, network, judged)
         variance = judged.squares(patient.baselines.mean[None]).sum()
         if before[0].sum() <= EXACT * variance:
             return self.finding(
@@ -109,25 +122,27 @@ class Underfit(Check):
                 },
                 "An error of the size of rounding cannot be improved by training.",
             )
-        epochs, batch = _size(patient, learned, training)
+        epochs, batch, optimizer = _size(patient, learned, training)
+        rates, peak = (
+            (RATES, peak_rate(training)) if optimizer is None else (ADAM_RATES, optimizer.peak_learning_rate)
+        )
         generator = patient.generator(self.code)
         beside = _beside_pca(patient)
         found: list[_Continuation] = []
-        for name, factor in RATES.items():
+        for name, factor in rates.items():
             if factor > 1 and (not beside or beside["training_error"].value <= 1):
                 continue
             if found and found[-1].rank == FAILED:
                 break  # no more is to be known
-            rate = factor * peak_rate(training)
             try:
-                network = continued(patient, batch, rate=rate, epochs=epochs)
+                network = continued(patient, batch, rate=factor * peak, epochs=epochs, optimizer=optimizer)
             except NonFiniteError:
                 continue  # a rate at which the training breaks does not show that more of it would help
             after = _errors(patient, network, judged)
             fell = mean(before[1] - after[1], generator)
             left = ratio(after[0], before[0], generator)
             least = WARNING if factor <= 1 else FAST_WARNING
-            found.append(_Continuation(name, rate, left, fell, least))
+            found.append(_Continuation(name, factor if optimizer is None else 1.0, left, fell, least))
         if not found:
             return self.skipped("a continued training breaks off at once: see unstable-training.")
         return self._verdict(patient, found, beside, epochs, (len(batch), len(judged)))
@@ -143,7 +158,7 @@ class Underfit(Check):
         """rows : learned from, and judged by."""
         best = max(found, key=lambda one: (one.rank, one.fell.above(0.0), -one.left.high))
         evidence: dict[str, Any] = {
-            f"left_after_{one.name.removeprefix('the ').removeprefix('a ').replace(' ', '_')}": Measure(
+            f"left_after_{_key(one.name)}": Measure(
                 one.left.value,
                 f"share of the error that is left after {_epochs(epochs)} more on {rows[0]:,} rows at {one.name}",
                 one.left.low,
@@ -195,8 +210,13 @@ def _divided(patient: Patient) -> tuple[Rows, Rows]:
     return parts[0], parts[1]
 
 
-def _size(patient: Patient, learned: Rows, training: Training) -> tuple[int, Batch]:
-    """How many epochs of which rows a continuation has, within its bounds."""
+def _key(name: str) -> str:
+    """The name of a continuation as one of evidence."""
+    return name.removeprefix("the ").removeprefix("a ").replace("'s", "").replace(" ", "_").lower()
+
+
+def _size(patient: Patient, learned: Rows, training: Training) -> tuple[int, Batch, Adam | None]:
+    """How many epochs of which rows a continuation has, within its bounds; and Adam where the optimizer is too dear."""
     network = copied(patient)
     passes = WORK / (3.0 * max(1.0, operations(network)))
     rows = int(min(len(learned), max(LEAST_ROWS, passes)))
@@ -205,8 +225,11 @@ def _size(patient: Patient, learned: Rows, training: Training) -> tuple[int, Bat
     done = max(1, len(_records(patient)))
     # Epochs of all rows count for more where only some of them are looked at.
     wanted = max(SHARE * done, min(LEAST_EPOCHS, done)) * max(1.0, patient.train.total / rows)
-    steps = -(-rows // min(training.batch_size, max(1, rows // 8)))
-    return int(max(1, min(wanted, STEPS // steps, passes // rows))), batch
+    steps = -(-rows // step_rows(training, rows))
+    epochs = int(max(1, min(wanted, STEPS // steps, passes // rows)))
+    optimizer = resolved(training.optimizer, "training.optimizers")
+    dear = epochs * steps * optimizer.multiplications(network.parameters()) > DEAR * WORK
+    return epochs, batch, Adam() if dear else None
 
 
 def _errors(
@@ -280,16 +303,16 @@ def _remedies(patient: Patient, best: _Continuation) -> list[Remedy]:
     first = Remedy(
         f"Train {words} times as long.", longer | ({"training__patience": None} if training.patience else {})
     )
-    unordered = shuffled(training)
+    sound = usual(training)
     slower = Remedy(
         "Train longer, from a smaller rate that falls to 0.",
         longer | {"training__learning_rate": rate / 3, "training__schedule": "cosine"},
     )
     faster = Remedy("Train longer at three times the rate.", longer | {"training__learning_rate": 3 * rate})
-    if best.rate > rate:
-        much_faster = longer | {"training__learning_rate": best.rate}
-        return [*unordered, Remedy("Train longer at ten times the rate.", much_faster), faster, first]
-    return [*unordered, slower, first] if best.rate < rate else [*unordered, first, faster]
+    if best.times > 1:
+        much_faster = longer | {"training__learning_rate": best.times * rate}
+        return [Remedy("Train longer at ten times the rate.", much_faster), *sound, faster, first]
+    return [*sound, slower, first] if best.times < 1 else [*sound, first, faster]
 
 
 def _pictures(patient: Patient) -> list[Picture]:

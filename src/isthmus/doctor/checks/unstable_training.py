@@ -11,7 +11,8 @@ from torch import Tensor
 
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
-from isthmus.doctor.retraining import batch_of, copied, part_of_model, peak_rate, shuffled, untrained
+from isthmus.doctor.remedies import usual
+from isthmus.doctor.retraining import batch_of, copied, part_of_model, peak_rate, untrained
 from isthmus.objective import RECONSTRUCTION, Objective, total
 from isthmus.types import Batch, Context
 
@@ -35,8 +36,8 @@ WORSE = 1.5
 SPREAD = 1.0e4
 #: Gradients of some batches may be so many times the typical one.
 BURST = 100.0
-#: Batches of the pass, and rows in each at most.
-BATCHES, ROWS = 16, 256
+#: Batches of a pass; of a pass of the network before its first step, which is only compared with; rows in each at most.
+BATCHES, FRESH, ROWS = 16, 4, 256
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,11 @@ class UnstableTraining(Check):
         )
         course = _both(_course(losses), _course(reconstruction))
         fresh = untrained(patient)
-        now = _gradients(patient, copied(patient))
+        now = _gradients(patient, copied(patient), BATCHES)
         layers, burst = now.layers, now.burst
         moving = {name: share for name, share in layers.items() if share > 0}
         spread = max(moving.values()) / min(moving.values()) if moving else 1.0
-        before = [share for share in _gradients(patient, fresh).layers.values() if share > 0]
+        before = [share for share in _gradients(patient, fresh, FRESH).layers.values() if share > 0]
         stopped = str(model.training_summary_["stopped"])
         first = _first(patient, fresh, losses, reconstruction)
         evidence: dict[str, Any] = {
@@ -233,7 +234,7 @@ def _losses(patient: Patient, network: Composition) -> tuple[float, float]:
     return float(total(terms).double().mean()), float(terms[RECONSTRUCTION].double().mean())
 
 
-def _gradients(patient: Patient, network: Composition) -> _Pass:
+def _gradients(patient: Patient, network: Composition, batches: int) -> _Pass:
     """Gradients of each matrix in units of its own length, over batches as in training, and the largest batch's size.
 
     Sizes are roots of means of squares over batches; the largest batch's is in units of the median.
@@ -249,7 +250,7 @@ def _gradients(patient: Patient, network: Composition) -> _Pass:
     network.train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(patient.seed)
-        for first in range(0, min(BATCHES * size, len(batch) - size + 1), size):
+        for first in range(0, min(batches * size, len(batch) - size + 1), size):
             loss = total(objective(_cut(batch, first, first + size), Context(generator))).mean()
             found: tuple[Tensor | None, ...] = torch.autograd.grad(
                 loss, [value for _, value in matrices], allow_unused=True
@@ -283,7 +284,7 @@ def _remedies(patient: Patient, *, vanishing: bool) -> list[Remedy]:
     )
     scaled = Remedy("Begin with weights that are scaled to the data.", {"training__initial_weights": "lsuv"})
     if not vanishing:
-        return [*shuffled(training), slower[0], clipped, slower[1], scaled]
+        return [*usual(training), slower[0], clipped, slower[1], scaled]
     found = [scaled]
     architecture = part_of_model(patient).part("architecture")
     if getattr(architecture, "activation", "") in ("sigmoid", "tanh", "softplus"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from isthmus.architectures.dense import Dense
-from isthmus.codes.gaussian import Gaussian
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
-from isthmus.doctor.statistics.asked import asked_for, costly
+from isthmus.doctor.remedies import lighter
+from isthmus.doctor.statistics.asked import asked_for
 from isthmus.doctor.statistics.intervals import of_sums, quotient, ratio
 from isthmus.doctor.statistics.rival import Rival
 
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
     from isthmus.doctor.finding import Finding, Severity
     from isthmus.doctor.patient import Patient
     from isthmus.doctor.statistics.intervals import Interval
-    from isthmus.estimator import Autoencoder
 
 #: Errors in those of PCA, from which a model is beaten: by a tenth, since two fits of one model on a few hundred rows
 #: differ by some percent; and by a half. Sound models of digits, MNIST and swiss rolls have 0.3 to 1.05.
@@ -190,7 +188,7 @@ def _remedies(patient: Patient, rival: Rival) -> list[Remedy]:
         "training__max_epochs": max(2 * training.max_epochs, 30),
         "training__schedule": "cosine",
     }
-    found = _lighter(patient.model)
+    found = lighter(patient.model)
     hidden = architecture.hidden if isinstance(architecture, Dense) else ()
     if not _overfits(patient):
         found.append(Remedy(longer, patch))
@@ -202,25 +200,6 @@ def _remedies(patient: Patient, rival: Rival) -> list[Remedy]:
         start = "Begin from the principal directions, so that training starts about where PCA ends."
         found.append(Remedy(start, {"training__initial_weights": "pca"} | patch))
     return found + (_layers(patient, architecture) if hidden else [])
-
-
-def _lighter(model: Autoencoder) -> list[Remedy]:
-    """Smaller weights of what is asked beside small errors."""
-    found = []
-    code = model.part("code")
-    if isinstance(code, Gaussian) and code.beta:
-        text = "Weigh the divergence from the prior less: it may cost more than the code is worth."
-        found.append(Remedy(text, {"code__beta": code.beta / 10}))
-    heavy = costly(model.penalties)
-    if heavy:
-        lighter = tuple(
-            dataclasses.replace(one, weight=one.weight / 10) if one in heavy else one
-            for one in model.penalties
-        )
-        found.append(
-            Remedy("Weigh the penalties a tenth: they may outweigh the data.", {"penalties": lighter})
-        )
-    return found
 
 
 def _layers(patient: Patient, architecture: Dense) -> list[Remedy]:

@@ -77,6 +77,11 @@ class Muon(Optimizer):
             adam_ratio=self.adam_ratio,
         )
 
+    def multiplications(self, parameters: Iterable[nn.Parameter]) -> float:
+        """Three matrix products an iteration and matrix: (a, b) with itself, that with itself, and that with (a, b)."""
+        sides = [sorted(value.flatten(1).shape) for value in parameters if value.ndim >= 2]
+        return float(sum(self.steps * short * short * (2 * long + short) for short, long in sides))
+
 
 class OrthogonalMomentum(torch.optim.Optimizer):
     """The torch optimiser behind :class:`Muon`; groups carry the rule ``muon`` or ``adam``."""

@@ -32,3 +32,7 @@ class Optimizer(Spec, ABC):
         self, parameters: Iterable[tuple[str, nn.Parameter]], *, learning_rate: float
     ) -> torch.optim.Optimizer:
         """A torch optimiser over the named parameters."""
+
+    def multiplications(self, parameters: Iterable[nn.Parameter]) -> float:
+        """How many a step takes beside those of the gradient, where these are more than a few an entry."""
+        return 0.0

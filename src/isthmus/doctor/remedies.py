@@ -1,0 +1,100 @@
+"""Remedies that several checks offer, as changes of parts."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from isthmus.architectures.branches import Branches
+from isthmus.codes.gaussian import Gaussian
+from isthmus.corruptions.levelled import LevelledCorruption
+from isthmus.doctor.finding import Remedy
+from isthmus.doctor.retraining import peak_rate
+from isthmus.doctor.statistics.asked import costly
+from isthmus.errors import ParameterError
+from isthmus.training.loop import resolved
+from isthmus.training.schedules.constant import Constant
+
+if TYPE_CHECKING:
+    from isthmus.estimator import Autoencoder
+    from isthmus.training.training import Training
+
+#: A learning rate so many times the optimizer's own, or so much less, is far from what suits most data.
+FAR = 5.0
+
+
+def usual(training: Training) -> list[Remedy]:
+    """The settings that suit most trainings, where this one's are far from them: several mistakes are one remedy."""
+    own, rate = resolved(training.optimizer, "training.optimizers").peak_learning_rate, peak_rate(training)
+    patch: dict[str, Any] = {}
+    words = []
+    if not 1 / FAR < rate / own < FAR:
+        patch["training__learning_rate"] = None
+        words.append(f"at the optimizer's own rate of {own:g} instead of {rate:g}")
+    if rate >= FAR * own:
+        patch["training__max_epochs"] = 2 * training.max_epochs
+        words.append("for twice as long, since short steps take more of them")
+    if not training.shuffle:
+        patch["training__shuffle"] = True
+        words.append("with rows shuffled in every epoch")
+    if patch and isinstance(resolved(training.schedule, "training.schedules"), Constant):
+        patch["training__schedule"] = "cosine"
+        words.append("with a rate that falls to 0 at the end")
+    return [Remedy(f"Train as suits most data: {', '.join(words)}.", patch)] if patch else []
+
+
+def lighter(model: Autoencoder) -> list[Remedy]:
+    """Less of what a model is asked for beside small errors: divergence from the prior, damage, penalties."""
+    found = []
+    code = model.part("code")
+    if isinstance(code, Gaussian) and code.beta:
+        text = "Weigh the divergence from the prior less: it may cost more than the code is worth."
+        found.append(Remedy(text, {"code__beta": code.beta / 10}))
+    if isinstance(model.corruption, LevelledCorruption):
+        corruption = model.corruption
+        strength = float(f"{getattr(corruption, corruption.strength) / 4:.2g}")
+        less: dict[str, Any] = {corruption.strength: strength, "floor": corruption.floor / 4}
+        text = f"Damage the input less ({corruption.strength} {strength:g}): what cannot be restored is averaged."
+        found.append(Remedy(text, {"corruption": dataclasses.replace(corruption, **less)}))
+    heavy = costly(model.penalties)
+    if heavy:
+        penalties = tuple(
+            dataclasses.replace(one, weight=one.weight / 10) if one in heavy else one
+            for one in model.penalties
+        )
+        found.append(
+            Remedy("Weigh the penalties a tenth: they may outweigh the data.", {"penalties": penalties})
+        )
+    return found
+
+
+def resized(model: Autoencoder | None, size: int) -> dict[str, Any]:
+    """Parameters for ``set_params`` that give a model's code ``size`` units; empty where its parts do not allow it.
+
+    Parts that count units of their own, such as the two of a divided code or the units kept of a sparse one, must
+    still fit in. Empty for None, a pair of functions.
+    """
+    if model is None or size < 1:
+        return {}
+    code = model.part("code")
+    if not any(field.name == "size" for field in dataclasses.fields(code)):
+        return {}
+    if size <= _units_counted(model):
+        return {}
+    try:
+        dataclasses.replace(code, size=size)
+    except ParameterError:
+        return {}
+    return {"code": size} if isinstance(model.code, int) else {"code__size": size}
+
+
+def _units_counted(model: Autoencoder) -> int:
+    """The largest place in a code that another part names."""
+    named = [0]
+    architecture = model.part("architecture")
+    if isinstance(architecture, Branches):
+        named.append(architecture.first_size or 1)
+    for penalty in model.penalties:
+        named.append(getattr(penalty, "split", None) or 0)
+        named.append((getattr(penalty, "units", None) or (0, 0))[1] - 1)
+    return max(named)

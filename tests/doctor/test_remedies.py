@@ -1,0 +1,70 @@
+import pytest
+
+from isthmus import Autoencoder
+from isthmus.codes import Gaussian, TopK
+from isthmus.corruptions import GaussianNoise, Masking
+from isthmus.doctor.remedies import lighter, resized, usual
+from isthmus.penalties import L1, AuxiliaryK
+from isthmus.recipes import separate_classifier
+from isthmus.training import Training
+
+
+@pytest.mark.parametrize("code", [6, Gaussian(6, beta=0.5), TopK(6, k=2)])
+def test_the_kind_of_code_stays(code):
+    model = Autoencoder(code=code)
+    kind = type(model.part("code"))
+    model.set_params(**resized(model, 9))
+    assert isinstance(model.part("code"), kind)
+    assert model.part("code").size == 9
+
+
+def test_sizes_that_other_parts_do_not_allow_give_no_patch():
+    assert resized(Autoencoder(code=TopK(6, k=4)), 3) == {}
+    divided = separate_classifier(16, classifier_size=10, redundancy=1.0)
+    assert resized(divided, 10) == {}
+    assert resized(divided, 11) == {"code__size": 11}
+
+
+def test_a_pair_of_functions_and_a_code_of_nothing_give_no_patch():
+    assert resized(None, 4) == {}
+    assert resized(Autoencoder(code=4), 0) == {}
+
+
+def test_trainings_that_are_usual_or_near_it_get_no_remedy():
+    for training in (
+        Training(),
+        Training(learning_rate=4e-3),
+        Training(learning_rate=3e-4, schedule="constant"),
+        Training(optimizer="muon", learning_rate=0.05),
+    ):
+        assert usual(training) == []
+
+
+def test_several_mistakes_of_a_training_are_one_remedy():
+    (remedy,) = usual(Training(learning_rate=0.2, shuffle=False, schedule="constant", initial_weights="lsuv"))
+    assert remedy.patch == {
+        "training__learning_rate": None,
+        "training__max_epochs": 100,
+        "training__shuffle": True,
+        "training__schedule": "cosine",
+    }
+    (remedy,) = usual(Training(optimizer="muon", learning_rate=1e-3))
+    assert remedy.patch == {"training__learning_rate": None}
+    assert "rate of 0.02 instead of 0.001" in remedy.text
+    (remedy,) = usual(Training(shuffle=False))
+    assert remedy.patch == {"training__shuffle": True}
+
+
+def test_whatever_is_asked_beside_small_errors_can_be_asked_for_less():
+    model = Autoencoder(
+        code=Gaussian(4, beta=2.0),
+        corruption=Masking(0.97, level="sampled", floor=0.4),
+        penalties=(L1(0.5), AuxiliaryK()),
+    )
+    for remedy in lighter(model):
+        model.set_params(**remedy.patch)
+    assert model.part("code").beta == pytest.approx(0.2)
+    assert (model.corruption.rate, model.corruption.floor) == (0.24, 0.1)
+    assert model.penalties == (L1(0.05), AuxiliaryK())
+    assert lighter(Autoencoder(corruption=GaussianNoise(0.4)))[0].patch["corruption"] == GaussianNoise(0.1)
+    assert lighter(Autoencoder()) == []
