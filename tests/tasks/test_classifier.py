@@ -41,24 +41,18 @@ def small(**fields):
     )
 
 
-#: Checks that are not passed, and why: none today.
-EXEMPT: dict[str, str] = {}
-
-
 def checks():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found = list(estimator_checks_generator(small()))
     for estimator, check in found:
         name = check.func.__name__ if hasattr(check, "func") else check.__name__
-        yield pytest.param(estimator, check, name, id=name)
+        yield pytest.param(estimator, check, id=name)
 
 
 @pytest.mark.filterwarnings("ignore:.*")
-@pytest.mark.parametrize(("estimator", "check", "name"), list(checks()))
-def test_estimator_check(estimator, check, name):
-    if name in EXEMPT:
-        pytest.skip(EXEMPT[name])
+@pytest.mark.parametrize(("estimator", "check"), list(checks()))
+def test_estimator_check(estimator, check):
     check(estimator)
 
 
