@@ -17,7 +17,7 @@ from hospital.counts import ill
 from hospital.data import available
 from hospital.examination import LIMIT, examined
 from hospital.illnesses import illnesses
-from hospital.protocol import ALL, CALIBRATION, CONTROL, SEVERITIES, Admission
+from hospital.protocol import ALL, CALIBRATION, CONTROL, SEEN, SEVERITIES, UNSEEN, Admission
 from hospital.rounds import made
 from hospital.treatment import treated
 
@@ -25,7 +25,7 @@ HERE = Path(__file__).resolve().parent
 #: What --quick takes.
 QUICK = ("wrong-output-activation", "tiny-training-set")
 #: Share of the time that treatments may take.
-TREATING = 0.35
+TREATING = 0.27
 
 Record = dict[str, Any]
 
@@ -109,10 +109,11 @@ def admissions(wish: argparse.Namespace, sets: list[str]) -> list[Admission]:
         Admission(name, degree, data, seed)
         for name in wish.illness
         if name != CONTROL
-        for data in illnesses()[name].sets
+        for data in (*illnesses()[name].sets, *(UNSEEN if illnesses()[name].first else ()))
         if data in sets
         for degree in wish.degrees
         for seed in wish.seeds
+        if data in SEEN or seed != CALIBRATION
     ]
     if CONTROL in wish.illness:
         healthy = controls.admissions(sets, wish.seeds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from hospital.protocol import ALL, CONTROL, Admission, Case
+from hospital.protocol import CALIBRATION, CONTROL, SEEN, Admission, Case
 from hospital.sound import BATCH, HIDDEN, RATE, trained
 from isthmus import recipes
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from hospital.data import Data
 
 IMAGES = ("digits", "mnist")
+#: Where recipes are tried besides: those that are tried on images only, and others.
+UNSEEN_IMAGES, UNSEEN_TABLE = "faces", "pendigits"
 #: Recipes that are left out, with the reason.
 LEFT_OUT = {"disk": "it is made for images of disks of 63 x 63 pixels, and its training takes minutes."}
 
@@ -41,7 +43,7 @@ RATES = {"stacked": 10 * RATE, "stacked_denoising": 10 * RATE}
 #: Where recipes are tried, and fields of their own. A recipe that is not named here gets DEFAULT.
 DEFAULT: tuple[tuple[str, ...], Callable[[Data], dict[str, Any]]] = (("digits", "manifold"), lambda data: {})
 CHOICES: dict[str, tuple[tuple[str, ...], Callable[[Data], dict[str, Any]]]] = {
-    "dense": (ALL, lambda data: {}),
+    "dense": (SEEN, lambda data: {}),
     "denoising": (("digits", "satellite"), lambda data: {"strength": 0.1}),
     "diffusion_denoising": (("mnist", "fault"), lambda data: {"noise": 0.3}),
     "contractive": (("mnist", "manifold"), lambda data: {"weight": 0.01, "activation": "tanh"}),
@@ -84,10 +86,15 @@ def admissions(sets: list[str], seeds: tuple[int, ...]) -> list[Admission]:
     return [
         Admission(CONTROL, name, data, seed)
         for name in names()
-        for data in CHOICES.get(name, DEFAULT)[0]
+        for data in _sets(name)
         for seed in seeds
-        if data in sets
+        if data in sets and (data in SEEN or seed != CALIBRATION)
     ]
+
+
+def _sets(name: str) -> tuple[str, ...]:
+    seen = CHOICES.get(name, DEFAULT)[0]
+    return (*seen, UNSEEN_IMAGES if set(seen) <= set(IMAGES) else UNSEEN_TABLE)
 
 
 def made(name: str, data: Data, seed: int) -> Case:

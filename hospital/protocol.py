@@ -12,11 +12,14 @@ if TYPE_CHECKING:
 
 #: Names of the three degrees of every mistake, the smallest first.
 SEVERITIES = ("mild", "moderate", "severe")
-#: Every data set of the hospital.
-ALL = ("digits", "mnist", "fault", "satellite", "manifold")
-#: Four of them each, so that hundreds of patients fit into an hour.
+#: Data sets that thresholds, cures and the settings of controls were chosen by.
+SEEN = ("digits", "mnist", "fault", "satellite", "manifold")
+#: Data sets that nothing was chosen by. They have no patients of the calibration seed.
+UNSEEN = ("pendigits", "faces")
+ALL = (*SEEN, *UNSEEN)
+#: Four of the seen ones each, so that hundreds of patients fit into an hour.
 NO_MNIST, NO_FAULT, NO_SATELLITE = (
-    tuple(one for one in ALL if one != name) for name in ("mnist", "fault", "satellite")
+    tuple(one for one in SEEN if one != name) for name in ("mnist", "fault", "satellite")
 )
 #: Name of an admission that is not ill.
 CONTROL = "control"
@@ -51,7 +54,7 @@ class Illness:
     accompanying : codes that such a model may rightly bring about as well, neither hits nor false alarms.
     first : whether its patients come before others; the time may not suffice for all.
     lacks_rows : whether what is wrong is that rows were never collected, which no change of parts brings.
-    make : (data, degree 0 to 2, seed) -> the case; the model becomes ill by its training. sets : where it makes sense.
+    make : (data, degree 0 to 2, seed) -> the case; the model becomes ill by its training. sets : of the seen data.
     """
 
     mistake: str
@@ -61,7 +64,7 @@ class Illness:
     accompanying: tuple[str, ...] = ()
     alternative: tuple[str, ...] = ()
     on_images: tuple[str, ...] = ()
-    sets: tuple[str, ...] = ALL
+    sets: tuple[str, ...] = SEEN
     first: bool = True
     lacks_rows: bool = False
 

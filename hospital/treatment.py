@@ -113,9 +113,10 @@ def _control(case: Case, rows: Data, seed: int) -> Autoencoder:
 
 
 def _error(model: Autoencoder, X_train: Any, X: Any) -> float:
-    """Mean squared error of some rows: of pixels as they are, of columns in their spreads among the training rows."""
+    """Mean squared error of some rows: of pixels as they are, of columns in their spreads."""
     flat = X_train.reshape(len(X_train), -1)
-    unit = np.maximum(flat.std(axis=0), 1e-6) if X_train.ndim == 2 else np.ones(flat.shape[1])
+    unit = flat.std(axis=0) if X_train.ndim == 2 else np.ones(flat.shape[1])
+    unit[unit < 1e-3 * unit.mean()] = unit.mean()  # columns of hardly any spread among the training rows
     return float(f"{held_out_errors(model, X, unit)[:, 0].mean():.4g}")
 
 

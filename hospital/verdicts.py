@@ -10,7 +10,7 @@ from benchmarks.tables import markdown
 
 from hospital.counts import Share, allowed, bad, codes, controls, expected, found, ill, illness, naming, share
 from hospital.illnesses import illnesses
-from hospital.protocol import SEVERITIES
+from hospital.protocol import ALL, SEVERITIES, UNSEEN
 
 Record = dict[str, Any]
 Section = tuple[str, str]
@@ -20,8 +20,8 @@ def sections(records: list[Record]) -> list[Section]:
     """All tables of some patients, by heading."""
     tables = [
         ("Sensitivity and specificity of each check", by_check(records)),
-        ("Sensitivity of each check by data set", by_data(records)),
         ("Illnesses found", by_illness(records)),
+        ("Illnesses found by data set", by_data(records)),
         ("What else is said of the ill", confusions(records)),
         ("False alarms on healthy controls", false_alarms(records)),
         ("How ill the patients are", how_ill(records)),
@@ -60,16 +60,28 @@ def _clear(records: list[Record], code: str) -> str:
 
 
 def by_data(records: list[Record]) -> str:
-    """Each check on the ill that it should find, a column a data set."""
-    sets = list(dict.fromkeys(record["data"] for record in records))
-    rows = []
-    for code in codes(records):
-        own = [record for record in ill(records) if code in expected(record)]
-        if own:
-            rows.append(
-                [code, *(share([one for one in own if one["data"] == name], code).short() for name in sets)]
-            )
-    return markdown(["check", *sets], rows) if rows else "No check has patients."
+    """Each illness by data set, those last that nothing was chosen by."""
+    sets = [name for name in ALL if any(record["data"] == name for record in records)]
+    wards = _wards(records)
+    severe = [one for one in ill(records) if one["kind"] == SEVERITIES[-1]]
+    groups = [*wards.items(), ("all", ill(records)), ("all, severe", severe)]
+    rows = [
+        [name, *(found([one for one in patients if one["data"] == data]).short() for data in sets)]
+        for name, patients in groups
+    ]
+    healthy = [record for record in controls(records) if record["verdicts"]]
+    clear = [
+        Share(sum(not bad(one) for one in healthy if one["data"] == data), _count(healthy, data))
+        for data in sets
+    ]
+    rows.append(["controls without a bad finding", *(one.short() for one in clear)])
+    return markdown(["illness", *sets], rows) + (
+        f"\n\nNothing was chosen by {' and '.join(UNSEEN)}: no threshold, no cure and no setting of a control."
+    )
+
+
+def _count(records: list[Record], data: str) -> int:
+    return sum(record["data"] == data for record in records)
 
 
 def by_illness(records: list[Record]) -> str:

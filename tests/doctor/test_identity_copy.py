@@ -51,7 +51,7 @@ def test_a_code_of_more_numbers_than_columns_is_trained_to_copy_and_its_remedies
     model = trained(128, epochs=40)
     found = check(patient(model))
     assert found.severity == "failure"
-    assert len(found.remedies) == 3
+    assert len(found.remedies) == 4
     for remedy in found.remedies:
         changed = copy.deepcopy(model).set_params(**remedy.patch)
         changed._choices()

@@ -13,11 +13,11 @@ from isthmus.training import Training
 check = Overfit()
 
 
-def memory(rows=100):
+def memory(rows=100, code=16):
     """A large network after many epochs on a hundred digits."""
     X_train, X_test = (part.reshape(len(part), -1) for part in digits()[:2])
     training = Training(max_epochs=120, batch_size=16, learning_rate=2e-3, threads=1)
-    model = Autoencoder(Dense(hidden=(128, 64)), code=16, training=training, random_state=0)
+    model = Autoencoder(Dense(hidden=(128, 64)), code=code, training=training, random_state=0)
     return model.fit(X_train[:rows]), X_train[:rows], X_test
 
 
@@ -42,6 +42,13 @@ def test_a_large_network_on_few_rows_is_found_and_its_remedies_can_be_applied():
     assert model.architecture.hidden == (64, 32)
     assert type(model.corruption).__name__ == "GaussianNoise"
     assert [type(penalty).__name__ for penalty in model.penalties] == ["WeightDecay"]
+
+
+def test_a_code_with_room_for_much_more_than_the_data_is_made_smaller_first():
+    found = check(of_model(*memory(300, code=30)))
+    assert found.bad
+    assert list(found.remedies[0].patch) == ["code"]
+    assert 6 <= found.remedies[0].patch["code"] <= 20
 
 
 def test_answering_with_the_nearest_training_row_is_a_memory():

@@ -25,7 +25,7 @@ def test_a_divergence_of_hardly_any_weight_leaves_the_prior_empty_and_the_densit
     assert found.evidence["auc"].low > 0.9
     assert found.evidence["prior_distance"].value > 2 * found.evidence["density_distance"].value
     assert "density" in found.remedy.text and not found.remedy.patch
-    assert found.alternatives[0].patch["code__beta"] == pytest.approx(0.01)
+    assert found.alternatives[0].patch["code__beta"] == pytest.approx(0.1)
 
 
 def test_every_remedy_can_be_applied():

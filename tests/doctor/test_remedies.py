@@ -1,10 +1,11 @@
+import numpy as np
 import pytest
 
 from isthmus import Autoencoder
 from isthmus.codes import Gaussian, TopK
 from isthmus.corruptions import GaussianNoise, Masking
-from isthmus.doctor.remedies import lighter, resized, usual
-from isthmus.penalties import L1, AuxiliaryK
+from isthmus.doctor.remedies import lighter, relieved, resized, usual
+from isthmus.penalties import L1, AuxiliaryK, WeightDecay
 from isthmus.recipes import separate_classifier
 from isthmus.training import Training
 
@@ -44,7 +45,7 @@ def test_several_mistakes_of_a_training_are_one_remedy():
     (remedy,) = usual(Training(learning_rate=0.2, shuffle=False, schedule="constant", initial_weights="lsuv"))
     assert remedy.patch == {
         "training__learning_rate": None,
-        "training__max_epochs": 100,
+        "training__max_epochs": 150,
         "training__shuffle": True,
         "training__schedule": "cosine",
     }
@@ -68,3 +69,19 @@ def test_whatever_is_asked_beside_small_errors_can_be_asked_for_less():
     assert model.penalties == (L1(0.05), AuxiliaryK())
     assert lighter(Autoencoder(corruption=GaussianNoise(0.4)))[0].patch["corruption"] == GaussianNoise(0.1)
     assert lighter(Autoencoder()) == []
+
+
+def test_a_penalty_that_outweighed_the_data_at_the_start_is_weighed_by_what_it_cost():
+    X = np.random.default_rng(0).normal(size=(200, 6)).astype(np.float32)
+    model = Autoencoder(code=2, loss="mse", penalties=(L1(1e-4), WeightDecay(20.0)), random_state=0)
+    model.set_params(training__max_epochs=2, architecture__hidden=(8,)).fit(X)
+    (remedy,) = relieved(model)
+    light, heavy = remedy.patch["penalties"]
+    assert light == L1(1e-4)
+    first = model.history_[0]
+    assert heavy.weight / 20.0 == pytest.approx(
+        0.01 * first["reconstruction"] / first["weight_decay"], rel=0.05
+    )
+    assert "WeightDecay" in remedy.text
+    model.set_params(penalties=(L1(1e-4),)).fit(X)
+    assert relieved(model) == []

@@ -50,7 +50,11 @@ def test_a_training_that_was_broken_off_is_found_and_its_remedy_mends_it():
     assert found.evidence["left_after_same_rate"].high < 0.65
     for remedy in found.remedies:
         Autoencoder(training=Training()).set_params(**remedy.patch)._choices()
-    assert found.remedy.patch["training__max_epochs"] == 60
+    assert found.remedy.patch["training__max_epochs"] * -(-len(rows()[0]) // 32) == pytest.approx(
+        3_000, rel=0.03
+    )
+    assert "3," in found.remedy.text and "are few" in found.remedy.text
+    assert found.remedies[1].patch["training__max_epochs"] == 60
     assert "epochs more" in found.title
 
 
@@ -82,7 +86,7 @@ def test_rows_in_their_order_and_a_rate_far_from_the_usual_are_put_right_in_one_
     assert found.severity == "failure"
     assert dict(found.remedy.patch) == {
         "training__learning_rate": None,
-        "training__max_epochs": 6,
+        "training__max_epochs": 9,
         "training__shuffle": True,
         "training__schedule": "cosine",
     }

@@ -6,7 +6,7 @@ from hospital.__main__ import main, treatable
 from hospital.counts import Share, found, share
 from hospital.data import DIMENSION, data, manifold
 from hospital.illnesses import illnesses
-from hospital.protocol import ALL, SEVERITIES, Admission
+from hospital.protocol import SEEN, SEVERITIES, UNSEEN, Admission
 from hospital.rounds import fingerprint, made
 
 from hospital import controls, verdicts
@@ -114,9 +114,17 @@ def test_every_illness_says_what_it_is_and_names_codes_of_the_doctor():
     assert len(illnesses()) >= 12
     for illness in illnesses().values():
         assert len(illness.degrees) == len(SEVERITIES)
-        assert set(illness.sets) <= set(ALL)
+        assert set(illness.sets) <= set(SEEN)
         assert len(illness.sets) >= 4
         assert {*illness.primary, *illness.on_images, *illness.accompanying} <= CODES
+
+
+def test_data_that_nothing_was_chosen_by_have_no_patients_of_the_seed_that_things_are_chosen_by():
+    calibration = [one.data for one in controls.admissions([*SEEN, *UNSEEN], (0,))]
+    assert set(calibration) == set(SEEN)
+    reported = [one for one in controls.admissions([*SEEN, *UNSEEN], (1,)) if one.data in UNSEEN]
+    assert {one.data for one in reported} == set(UNSEEN)
+    assert {one.kind for one in reported} == set(controls.names())
 
 
 def test_every_recipe_is_a_control_or_left_out_with_a_reason():

@@ -12,6 +12,7 @@ from isthmus.doctor.finding import Remedy
 from isthmus.doctor.retraining import peak_rate
 from isthmus.doctor.statistics.asked import costly
 from isthmus.errors import ParameterError
+from isthmus.objective import RECONSTRUCTION, Objective
 from isthmus.training.loop import resolved
 from isthmus.training.schedules.constant import Constant
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 #: A learning rate so many times the optimizer's own, or so much less, is far from what suits most data.
 FAR = 5.0
+#: What a penalty that outweighed the data is made to cost when a training begins, in what the reconstruction costs.
+SHARE = 0.01
 
 
 def usual(training: Training) -> list[Remedy]:
@@ -32,8 +35,8 @@ def usual(training: Training) -> list[Remedy]:
         patch["training__learning_rate"] = None
         words.append(f"at the optimizer's own rate of {own:g} instead of {rate:g}")
     if rate >= FAR * own:
-        patch["training__max_epochs"] = 2 * training.max_epochs
-        words.append("for twice as long, since short steps take more of them")
+        patch["training__max_epochs"] = 3 * training.max_epochs
+        words.append("for three times as long, since short steps take more of them")
     if not training.shuffle:
         patch["training__shuffle"] = True
         words.append("with rows shuffled in every epoch")
@@ -41,6 +44,31 @@ def usual(training: Training) -> list[Remedy]:
         patch["training__schedule"] = "cosine"
         words.append("with a rate that falls to 0 at the end")
     return [Remedy(f"Train as suits most data: {', '.join(words)}.", patch)] if patch else []
+
+
+def relieved(model: Autoencoder) -> list[Remedy]:
+    """Less weight for penalties that cost more than the reconstruction itself when the training began.
+
+    What they cost later does not show it: a network that gives way to them makes them cheap.
+    """
+    first: dict[str, Any] = next((record for record in model.history_ if "stage" not in record), {})
+    reconstruction = first.get(RECONSTRUCTION, 0.0)
+    heavy = costly(model.penalties)
+    penalties, words = [], []
+    for penalty, name in zip(model.penalties, Objective(model.network_).penalty_names, strict=True):
+        cost = first.get(f"{name}_penalty", first.get(name, 0.0))
+        if penalty in heavy and 0 < reconstruction < cost:
+            weight = float(f"{SHARE * penalty.weight * reconstruction / cost:.2g}")
+            words.append(
+                f"{type(penalty).__name__} {weight:g} instead of {penalty.weight:g}, since it cost {cost:.3g} nats a "
+                f"row at the start and the reconstruction {reconstruction:.3g}"
+            )
+            penalty = dataclasses.replace(penalty, weight=weight)
+        penalties.append(penalty)
+    if not words:
+        return []
+    text = f"Weigh penalties that outweigh the data less: {'; '.join(words)}."
+    return [Remedy(text, {"penalties": tuple(penalties)})]
 
 
 def lighter(model: Autoencoder) -> list[Remedy]:

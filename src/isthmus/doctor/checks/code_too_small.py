@@ -12,8 +12,8 @@ import numpy as np
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
 from isthmus.doctor.remedies import resized
+from isthmus.doctor.statistics.dimension import CLEARLY, FEWEST, NEIGHBORS, ROWS, Dimension, distinct
 from isthmus.doctor.statistics.intervals import Interval, of_sums, quotient
-from isthmus.metrics.intrinsic_dimension import IntrinsicDimension, maximum_likelihood, two_nearest_neighbors
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,18 +23,15 @@ if TYPE_CHECKING:
     from isthmus.doctor.finding import Finding, Severity
     from isthmus.doctor.patient import Patient
     from isthmus.doctor.rows import Rows
+    from isthmus.metrics.intrinsic_dimension import IntrinsicDimension
 
     Array = NDArray[np.float64]
 
 #: Shares of all variance that a code grown to the dimension surely saves: below, a small code is a choice. Sound models
 #: of the hospital's calibration part that are smaller than the dimension came to 0.06.
 FAILURE, WARNING = 0.3, 0.1
-#: How far the dimension has to be above the code size for a failure: neither estimator is better than that.
-CLEARLY = 1.5
 #: Share of the residuals' variance by which their leading directions must beat those of shuffled residuals.
 STRUCTURE = 0.1
-#: Rows that the dimension is estimated from, the fewest that it can be, and neighbours of the second estimate.
-ROWS, FEWEST, NEIGHBORS = 2_000, 100, 20
 #: Directions that a picture shows.
 SHOWN = 20
 
@@ -55,28 +52,25 @@ class CodeTooSmall(Check):
 
     def obstacles(self, patient: Patient) -> Iterator[str]:
         yield from super().obstacles(patient)
-        distinct = len(np.unique(_complete(patient)[:ROWS], axis=0))
-        if distinct < FEWEST:
+        different = distinct(patient)
+        if different < FEWEST:
             yield (
-                f"{distinct} different training rows without unknown entries are too few to estimate a dimension from; "
-                f"it takes {FEWEST}."
+                f"{different} different training rows without unknown entries are too few to estimate a dimension "
+                f"from; it takes {FEWEST}."
             )
 
     def run(self, patient: Patient) -> Finding:
         size = patient.code_size
-        rows = _complete(patient)[:ROWS]
-        estimates = two_nearest_neighbors(rows), maximum_likelihood(rows, neighbors=NEIGHBORS)
-        low = min(one.low for one in estimates)
-        finite = [one.value for one in estimates if math.isfinite(one.value)]
-        # One of them counts noise, the other leaves out more of a high dimension: their middle is the better guess.
-        dimension = min(float(np.mean(finite or [size])), patient.features)
+        found = Dimension.of(patient)
+        # Where no distances tell anything, the code is as large as anything known.
+        dimension = size if found.value is None else found.value
         missing = max(1, math.ceil(dimension) - size)
         left = residual_structure(patient, missing, patient.generator(self.code))
         evidence = {
             "dimension": _dimension(
-                estimates[0], "two nearest neighbours, which counts noise as dimensions", size
+                found.nearest, "two nearest neighbours, which counts noise as dimensions", size
             ),
-            "dimension_wider": _dimension(estimates[1], f"{NEIGHBORS} nearest neighbours", size),
+            "dimension_wider": _dimension(found.wider, f"{NEIGHBORS} nearest neighbours", size),
             "saved": Measure(
                 left.saved.value,
                 f"share of all variance that {_directions(missing)} more would save at least",
@@ -104,19 +98,29 @@ class CodeTooSmall(Check):
             ),
             "bias": "both estimates of the dimension are too low above about 10 dimensions, and from few rows",
         }
-        severity = _severity(low, size, left)
+        severity = _severity(found.low, size, left)
         return self.finding(
             severity,
             _title(severity, dimension, size, left, missing),
             evidence,
             _WHY[severity],
-            *(self._remedies(patient, size + missing) if severity in ("failure", "warning") else ()),
+            *(_remedies(patient, dimension, found.ample) if severity in ("failure", "warning") else ()),
             pictures=[_picture(left)],
         )
 
-    def _remedies(self, patient: Patient, size: int) -> list[Remedy]:
-        text = f"Give the code {size} units, about as many as the data have dimensions, and look at the error again."
-        return [Remedy(text, resized(patient.model, size))]
+
+def _remedies(patient: Patient, dimension: float, ample: int | None) -> list[Remedy]:
+    """ample : units with room to spare."""
+    size = math.ceil(dimension)
+    text = f"Give the code {size} units, as many as the data seem to have dimensions, and look at the error again."
+    found = [Remedy(text, resized(patient.model, size))]
+    if ample is not None:
+        text = (
+            f"Give the code {ample} units, half again as many as the data seem to have dimensions: estimates of a "
+            "dimension are low, and curved data need room to be laid out."
+        )
+        found.insert(0, Remedy(text, resized(patient.model, ample)))
+    return found
 
 
 @dataclass(frozen=True)
@@ -199,12 +203,6 @@ def _squares_along(fitted: Array, judged: Array, count: int) -> Array:
     else:
         directions = randomized_svd(fitted, count, random_state=0)[2]
     return np.asarray((judged @ directions.T) ** 2)
-
-
-def _complete(patient: Patient) -> NDArray[np.float32]:
-    """Training rows of which every entry is known."""
-    train = patient.train
-    return train.x if train.known is None else train.x[train.known.all(axis=1)]
 
 
 def _dimension(found: IntrinsicDimension, how: str, size: int) -> Measure:

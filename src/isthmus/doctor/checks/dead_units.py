@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from isthmus.codes.deterministic import Deterministic
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
-from isthmus.doctor.remedies import usual
+from isthmus.doctor.remedies import relieved, usual
 from isthmus.doctor.retraining import batch_of, peak_rate, untrained
 from isthmus.nn.activations import SQUASHING, Activation
 from isthmus.penalties.auxiliary_k import AuxiliaryK
@@ -287,8 +287,8 @@ def _remedies(patient: Patient, layer: _Layer, begun: bool) -> list[Remedy]:
         found.append(Remedy("Let hidden units leak.", {"architecture__activation": "leaky_relu"}))
     scaled = Remedy("Begin with weights that are scaled to the data.", {"training__initial_weights": "lsuv"})
     if not begun:
-        return [*found, scaled]
+        return [*relieved(model), *found, scaled]
     if training.initial_weights == "kaiming":
-        return [scaled, *found]
+        return [*relieved(model), scaled, *found]
     text = "Begin with Kaiming's weights and biases of 0, at which half of the units fire."
-    return [Remedy(text, {"training__initial_weights": "kaiming"}), scaled, *found]
+    return [*relieved(model), Remedy(text, {"training__initial_weights": "kaiming"}), scaled, *found]

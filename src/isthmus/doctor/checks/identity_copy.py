@@ -17,6 +17,7 @@ from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
 from isthmus.doctor.rows import Rows
 from isthmus.doctor.statistics import intervals, structure_free
+from isthmus.doctor.statistics.dimension import ample_units
 from isthmus.doctor.statistics.directions import Directions
 from isthmus.doctor.statistics.rival import Rival
 from isthmus.doctor.statistics.structure_free import EXCHANGED, NOISE
@@ -288,8 +289,12 @@ def _remedies(patient: Patient) -> list[Remedy]:
         found = [Remedy(f"Let fewer numbers of the code be active in a row, such as {fewer}.", patch)]
     else:
         found = [Remedy(words, {"code__size": size})]
+        units = ample_units(patient) or size
         if isinstance(patient.model.part("architecture"), Custom):
-            found.append(_without_a_way_around(size))
+            found.append(_without_a_way_around(min(size, units)))
+        elif units < size:
+            smaller = f"Make the code smaller still: {units} units leave the data room to spare, by their dimension."
+            found.append(Remedy(smaller, {"code__size": units}))
     if patient.model.corruption is None:
         found.append(Remedy(denoise, {"corruption": _corruption(patient)}))
     if isinstance(code, Deterministic) and patient.code_size > most:

@@ -68,7 +68,13 @@ def _remedies(patient: Patient, columns: ColumnLoss, labels: LabelLoss | None) -
         elif model.scaling != "standard":
             found.append(Remedy(scaled, {"scaling": "standard"}))
     if labels is not None and labels.severity in ("warning", "failure"):
-        found.append(_told(patient, labels))
+        told = _told(patient, labels)
+        if told.patch and found and found[0].patch:
+            # A column that is small is hardly seen by a classifier; one of many that count alike may be left out.
+            both = Remedy(f"{found[0].text} {told.text}", {**found[0].patch, **told.patch})
+            found += [told, both]
+        else:
+            found.append(told)
     if patient.model is not None and patient.code_size < patient.features:
         size = min(2 * patient.code_size, patient.features)
         found.append(Remedy(f"Take a larger code ({size} numbers).", {"code__size": size}))

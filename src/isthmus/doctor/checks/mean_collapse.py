@@ -9,7 +9,7 @@ import numpy as np
 from isthmus.codes.gaussian import Gaussian
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
-from isthmus.doctor.remedies import usual
+from isthmus.doctor.remedies import relieved, usual
 from isthmus.doctor.retraining import peak_rate
 from isthmus.doctor.statistics.intervals import share_explained
 
@@ -132,7 +132,7 @@ class MeanCollapse(Check):
             "training__learning_rate": peak_rate(training) / 10,
             "training__max_epochs": 2 * training.max_epochs,
         }
-        found = [*usual(training), Remedy(slower.text, patch)]
+        found = [*relieved(patient.model), *usual(training), Remedy(slower.text, patch)]
         code = patient.model.part("code")
         if isinstance(code, Gaussian) and code.beta:
             lighter = "Weigh the divergence from the prior less: it may cost more than the code is worth."

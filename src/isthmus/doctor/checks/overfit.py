@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.metrics import pairwise_distances
 
+from isthmus.codes.deterministic import Deterministic
 from isthmus.corruptions.gaussian_noise import GaussianNoise
 from isthmus.corruptions.masking import Masking
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
+from isthmus.doctor.remedies import resized
+from isthmus.doctor.statistics.dimension import ample_units
 from isthmus.doctor.statistics.gaps import cost_of_gap, excess_gap
 from isthmus.doctor.statistics.intervals import Interval, mean, ratio_of_samples
 from isthmus.penalties.weight_decay import WeightDecay
@@ -33,6 +36,10 @@ FAILURE_COST, WARNING_COST = 0.04, 0.02
 ROUNDING = 1e-4
 #: Rows whose neighbors are looked for, and rows among which.
 ASKING, AMONG = 500, 2_000
+#: A code of so many times the units that leave the data room to spare is made smaller first.
+ROOMY = 2.0
+#: Weight of a decay that did not suffice, in what it was.
+STRONGER = 5.0
 #: A validation loss that rose again by this share of what it had fallen, and of itself, has turned.
 TURNED = 0.1
 
@@ -228,7 +235,7 @@ def _remedies(patient: Patient, errors: list[NDArray[np.float64]]) -> list[Remed
         return [noisy, more]
     model = patient.model
     training = model.part("training")
-    found = []
+    found = _smaller_code(patient, model)
     if training.patience is None:
         patience = max(5, training.max_epochs // 20)
         fraction = training.validation_fraction or 0.1
@@ -236,7 +243,14 @@ def _remedies(patient: Patient, errors: list[NDArray[np.float64]]) -> list[Remed
         found.append(Remedy("Stop when rows that are held out stop getting better.", patch))
     if model.corruption is None:
         found.append(_damage(model, errors))
-    if not any(isinstance(item, WeightDecay) for item in model.penalties):
+    if any(isinstance(item, WeightDecay) for item in model.penalties):
+        penalties = tuple(
+            WeightDecay(STRONGER * item.weight) if isinstance(item, WeightDecay) else item
+            for item in model.penalties
+        )
+        text = f"Ask for smaller weights still: {STRONGER:g} times the weight of the decay."
+        found.append(Remedy(text, {"penalties": penalties}))
+    else:
         # As many nats as the gap costs, shared over matrices of the size that they have now.
         penalties = (*model.penalties, WeightDecay(_weight(model, patient, errors)))
         found.append(Remedy("Ask for small weights.", {"penalties": penalties}))
@@ -248,6 +262,17 @@ def _remedies(patient: Patient, errors: list[NDArray[np.float64]]) -> list[Remed
             smaller["architecture__decoder_hidden"] = None
         found.append(Remedy("Halve the hidden layers.", smaller))
     return [*found, more]
+
+
+def _smaller_code(patient: Patient, model: Autoencoder) -> list[Remedy]:
+    """Where a plain code has room for much more than the data, which is learned by heart."""
+    units = ample_units(patient)
+    if units is None or type(model.part("code")) is not Deterministic or model.penalties:
+        return []
+    if patient.code_size <= ROOMY * units:
+        return []
+    text = f"Give the code {units} units instead of {patient.code_size}, which still leaves the data room to spare."
+    return [Remedy(text, resized(model, units))]
 
 
 def _damage(model: Autoencoder, errors: list[NDArray[np.float64]]) -> Remedy:

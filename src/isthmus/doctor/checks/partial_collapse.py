@@ -8,7 +8,7 @@ import numpy as np
 
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import SEVERITIES, Measure, Picture, Remedy
-from isthmus.doctor.remedies import lighter, usual
+from isthmus.doctor.remedies import lighter, relieved, usual
 from isthmus.doctor.statistics.averaged import AveragedColumns, AveragedGroups
 from isthmus.doctor.statistics.intervals import Interval, share_explained
 
@@ -264,7 +264,7 @@ def _remedies(
     patient: Patient, columns: AveragedColumns, by_columns: Severity, by_groups: Severity
 ) -> list[Remedy]:
     model = patient.model
-    found = [] if model is None else usual(model.part("training"))
+    found = [] if model is None else [*relieved(model), *usual(model.part("training"))]
     bad = ("warning", "failure")
     averaged = columns.by_pca | columns.by_others
     if by_columns in bad and bool((averaged & columns.small).any()):

@@ -34,6 +34,8 @@ WARNING, FAILURE = 1.5, 2.5
 #: How well codes are told apart where hardly any code of the prior is one that the data have; worth a warning however
 #: near samples are, if those of the density are nearer.
 ELSEWHERE = 0.9
+#: Weight of the divergence to go to first: less than a tenth of the bound's own hardly holds codes anywhere.
+FIRST = 0.1
 #: Samples drawn of each kind, and training rows among which the nearest one is sought.
 SAMPLES, NEAR = 1_000, 2_000
 
@@ -237,8 +239,8 @@ def _remedies(patient: Patient, state: _State) -> list[Remedy]:
         )
     code = patient.model.part("code")
     if code.beta < 1:
-        # Zero cannot be multiplied.
-        beta = min(1.0, 10 * code.beta) if code.beta > 0 else 0.1
+        # Far below it at once, near the bound's own weight of 1 in small steps, since reconstructions pay for each.
+        beta = max(FIRST, min(1.0, 3 * code.beta))
         found.append(
             Remedy(
                 f"Weigh the divergence from the prior more ({beta:.2g} instead of {code.beta:.2g}), so that codes are "

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
-from isthmus.doctor.remedies import usual
+from isthmus.doctor.remedies import relieved, usual
 from isthmus.doctor.retraining import batch_of, copied, part_of_model, peak_rate, untrained
 from isthmus.objective import RECONSTRUCTION, Objective, total
 from isthmus.types import Batch, Context
@@ -284,7 +284,7 @@ def _remedies(patient: Patient, *, vanishing: bool) -> list[Remedy]:
     )
     scaled = Remedy("Begin with weights that are scaled to the data.", {"training__initial_weights": "lsuv"})
     if not vanishing:
-        return [*usual(training), slower[0], clipped, slower[1], scaled]
+        return [*relieved(part_of_model(patient)), *usual(training), slower[0], clipped, slower[1], scaled]
     found = [scaled]
     architecture = part_of_model(patient).part("architecture")
     if getattr(architecture, "activation", "") in ("sigmoid", "tanh", "softplus"):

@@ -11,7 +11,7 @@ import numpy as np
 from isthmus.architectures.dense import Dense
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
-from isthmus.doctor.remedies import lighter
+from isthmus.doctor.remedies import lighter, relieved
 from isthmus.doctor.statistics.asked import asked_for
 from isthmus.doctor.statistics.intervals import of_sums, quotient, ratio
 from isthmus.doctor.statistics.rival import Rival
@@ -188,7 +188,7 @@ def _remedies(patient: Patient, rival: Rival) -> list[Remedy]:
         "training__max_epochs": max(2 * training.max_epochs, 30),
         "training__schedule": "cosine",
     }
-    found = lighter(patient.model)
+    found = [*relieved(patient.model), *lighter(patient.model)]
     hidden = architecture.hidden if isinstance(architecture, Dense) else ()
     if not _overfits(patient):
         found.append(Remedy(longer, patch))
