@@ -16,6 +16,7 @@ from isthmus.corruptions.masking import Masking
 from isthmus.doctor.check import chosen
 from isthmus.doctor.comparison import held_out_errors
 from isthmus.doctor.treatment import treat
+from isthmus.penalties.relational import Relational
 
 if TYPE_CHECKING:
     from hospital.data import Data
@@ -96,7 +97,7 @@ def _attempted(attempt: Attempt) -> Record:
 def _control(case: Case, rows: Data, seed: int) -> Autoencoder:
     """A sound model of the rows that the patient was trained on, in whatever unit they came.
 
-    It is variational, or denoising, where the patient is.
+    It is variational, denoising or relational where the patient is.
     """
     X = case.X_train
     pictures = X.ndim == 3
@@ -109,6 +110,9 @@ def _control(case: Case, rows: Data, seed: int) -> Autoencoder:
         changes["code"] = Gaussian(rows.code)
     if case.model.corruption is not None:
         changes["corruption"] = Masking(MASKED)
+    related = [one for one in case.model.penalties if isinstance(one, Relational)]
+    if related:
+        changes["penalties"] = (Relational(relation=related[0].relation),)
     return sound(rows, seed, **changes).fit(X)
 
 

@@ -232,9 +232,9 @@ def treatments(records: list[Record]) -> str:
     totals = [_treated("all", good), _treated(f"all but {', '.join(sorted(lacking))}", others)]
     return markdown(heading, [*rows, *totals]) + (
         "\n\nSevere patients. Cured: no finding that names the illness is left, and the held-out error is at most 1.1 "
-        "times that of a sound model trained on the same rows (variational or denoising where the patient is), both "
-        "judged on rows that the treatment did not see. Rows that were never collected cannot be cured by any change "
-        "of parts. Errors: medians." + crashed
+        "times that of a sound model trained on the same rows (variational, denoising or relational where the patient "
+        "is), both judged on rows that the treatment did not see. Rows that were never collected cannot be cured by "
+        "any change of parts. Errors: medians." + crashed
     )
 
 

@@ -1,6 +1,7 @@
 """Treatments: what is tried in which order, what is kept, what is rolled back, and what is left alone."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from isthmus import Autoencoder, load
 from isthmus.architectures import Custom, Dense
 from isthmus.data.opening import open_source
 from isthmus.doctor import Remedy, TreatmentInterrupted, treat
-from isthmus.doctor.candidates import merged
+from isthmus.doctor.candidates import merged, of_report
 from isthmus.doctor.check import Check
 from isthmus.doctor.comparison import Comparison, held_out_errors, judged
 from isthmus.doctor.course import Course, Data
@@ -90,6 +91,15 @@ def test_warnings_on_the_training_are_treated_before_failures_they_may_have_caus
     late = by_size("late", 46, {4: "warning"}, {"code": 7})
     _, history = course(model, effect, slow, late).run()
     assert [attempt.code for attempt in history] == ["slow"]
+
+
+def test_of_a_warning_on_the_training_only_the_first_remedies_come_before_failures(model):
+    patches = [{"training__max_epochs": epochs} for epochs in (3, 4, 5)]
+    early = Fake("early", 20, lambda _: ("warning", *patches))
+    late = Fake("late", 40, lambda _: ("failure", {"code": 3}))
+    report = Report(tuple(check.run(SimpleNamespace(model=model)) for check in (early, late)))
+    tried = [dict(one.patch) for one in of_report(report, ["early"])]
+    assert tried == [*patches[:2], {"code": 3}, patches[2]]
 
 
 def test_causes_are_treated_before_effects_and_failures_before_warnings(model):
@@ -485,7 +495,7 @@ def test_a_rate_that_kills_it_is_lowered_until_it_lives():
     cured, history = treat(model, X, X_TEST, checks=["mean-collapse"], progress=said.append)
     assert history.before["mean-collapse"].severity == "failure"
     assert history.healthy
-    assert history[0].patch == {"training__learning_rate": None, "training__max_epochs": 10}
+    assert history[0].patch == {"training__learning_rate": None, "training__max_epochs": 15}
     assert cured.training.learning_rate <= 0.1
     assert history.accepted[-1].ratio.high < 0.5
     assert said[0] == "diagnosing the model"

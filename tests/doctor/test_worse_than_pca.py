@@ -89,7 +89,9 @@ def test_a_penalty_that_outweighs_the_data_is_found_and_made_lighter():
     model = trained(8, epochs=20, rate=3e-3, penalties=(Contractive(10.0),))
     found = check(patient(model))
     assert found.bad
-    assert found.remedy.patch["penalties"][0].weight == pytest.approx(1.0)
+    by_cost, tenth = (remedy.patch["penalties"][0].weight for remedy in found.remedies[:2])
+    assert by_cost < 0.1
+    assert tenth == pytest.approx(1.0)
     copy.deepcopy(model).set_params(**found.remedy.patch)._choices()
 
 

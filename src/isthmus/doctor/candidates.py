@@ -15,11 +15,14 @@ from isthmus.errors import IsthmusError, ParameterError
 
 if TYPE_CHECKING:
     from isthmus.doctor.comparison import Verdict
+    from isthmus.doctor.finding import Finding
     from isthmus.doctor.report import Report
     from isthmus.estimator import Autoencoder
 
 #: Patches one upon another before they have to have helped.
 MOST_STEPS = 3
+#: Remedies of a warning on the training itself that are tried before failures that it may be the cause of.
+FIRST_OF_A_WARNING = 2
 
 
 @dataclass(frozen=True)
@@ -59,16 +62,21 @@ def of_report(report: Report, training: Collection[str] = ()) -> list[Candidate]
     """Every remedy with a patch: of failures, then of warnings, causes before effects, each in its own order.
 
     training : codes of findings on the training itself. A warning of these comes before failures that it may be the
-        cause of, which are those that stand after it.
+        cause of, which are those that stand after it, but only its first remedies do: it may be their effect as well.
     """
     first = [finding for finding in report if finding.bad and finding.code in training]
     others = [finding for finding in report.bad if finding.code not in training]
-    return [
-        Candidate(finding.code, remedy.text, remedy.patch)
-        for finding in (*first, *others)
-        for remedy in finding.remedies
-        if remedy.patch
-    ]
+    at_once, later = list[Candidate](), list[Candidate]()
+    for finding in first:
+        candidates = _candidates(finding)
+        most = FIRST_OF_A_WARNING if finding.severity == "warning" else len(candidates)
+        at_once += candidates[:most]
+        later += candidates[most:]
+    return [*at_once, *(one for finding in others for one in _candidates(finding)), *later]
+
+
+def _candidates(finding: Finding) -> list[Candidate]:
+    return [Candidate(finding.code, remedy.text, remedy.patch) for remedy in finding.remedies if remedy.patch]
 
 
 def following(
