@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from sklearn.base import clone
@@ -109,8 +110,8 @@ def following(
             causes = [finding for finding in after.findings[: codes.index(code) + 1] if finding.bad]
             later = [remedy for finding in causes for remedy in finding.remedies]
     upon = [[candidate.then(remedy) for remedy in remedies if remedy.patch] for remedies in (at_once, later)]
-    own, others = [one for one in rest if one.code == code], [one for one in rest if one.code != code]
-    return [*upon[0], *own, *upon[1], *others]
+    own = list(takewhile(lambda one: one.code == code, rest))
+    return [*upon[0], *own, *upon[1], *rest[len(own) :]]
 
 
 def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
