@@ -97,6 +97,7 @@ def _trained(kind: Kind, strength: float, data: Data, epochs: int, seed: int) ->
             learning_rate=5e-3,
             initial_weights="xavier",
             precision="float32",
+            threads=torch.get_num_threads(),
             device="cpu",
         ),
         random_state=seed,
