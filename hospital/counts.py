@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from hospital.protocol import Illness
 
 Record = dict[str, Any]
+#: Held-out errors of a sound model at most, in those of the mean predictor, and of PCA.
+HALF, BESIDE_PCA = 0.5, 1.1
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,28 @@ def ill(records: Iterable[Record]) -> list[Record]:
 
 
 def controls(records: Iterable[Record]) -> list[Record]:
-    """The healthy ones."""
-    return [record for record in records if record["ward"] == CONTROL]
+    """The healthy ones: recipes whose errors say that they were trained well."""
+    return [record for record in records if record["ward"] == CONTROL and sound(record)]
+
+
+def unsound(records: Iterable[Record]) -> list[Record]:
+    """Recipes that turned out ill by their errors, though nothing was done wrong on purpose."""
+    return [record for record in records if record["ward"] == CONTROL and not sound(record)]
+
+
+def sound(record: Record) -> bool:
+    """Whether held-out errors, which no check is asked for, are those of a model that works.
+
+    At most half of the mean predictor's; and at most a tenth above that of PCA of the same size, where nothing is asked
+    of the model but small errors and PCA leaves any.
+    """
+    errors = record.get("errors")
+    if errors is None:
+        return True
+    if errors["model"] > HALF * errors["mean"]:
+        return False
+    matters = not record["asked"] and errors["pca"] > 1e-6 * errors["mean"]
+    return not matters or bool(errors["model"] <= BESIDE_PCA * errors["pca"])
 
 
 def codes(records: Iterable[Record]) -> list[str]:

@@ -14,6 +14,8 @@ from hospital.protocol import CALIBRATION, SEVERITIES, Admission, Case
 from isthmus.doctor.admission import of_model
 from isthmus.doctor.check import chosen
 from isthmus.doctor.finding import Measure
+from isthmus.doctor.statistics.asked import asked_for
+from isthmus.doctor.statistics.rival import Rival
 
 if TYPE_CHECKING:
     from isthmus.doctor.finding import Finding
@@ -54,7 +56,7 @@ def examined(who: Admission) -> Record:
     if not hasattr(case.model, "network_"):
         return record
     patient = patient_of(case)
-    record["errors"] = errors(patient)
+    record |= {"errors": errors(patient), "asked": asked_for(patient, Rival.of(patient))}
     titles, seconds, numbers = {}, {}, {}
     for check in chosen(None):
         began = time.perf_counter()

@@ -8,7 +8,22 @@ from typing import Any
 import numpy as np
 from benchmarks.tables import markdown
 
-from hospital.counts import Share, allowed, bad, codes, controls, expected, found, ill, illness, naming, share
+from hospital.counts import (
+    BESIDE_PCA,
+    HALF,
+    Share,
+    allowed,
+    bad,
+    codes,
+    controls,
+    expected,
+    found,
+    ill,
+    illness,
+    naming,
+    share,
+    unsound,
+)
 from hospital.illnesses import illnesses
 from hospital.protocol import ALL, SEVERITIES, UNSEEN
 
@@ -138,7 +153,32 @@ def false_alarms(records: list[Record]) -> str:
             [recipe, f"{clear}/{len(own)}", ", ".join(f"{name} x {n}" for name, n in alarms.items()) or "-"]
         )
     clear = Share(sum(not bad(record) for record in healthy), len(healthy))
-    return f"Controls without any bad finding: {clear}.\n\n" + markdown(["recipe", "clear", "alarms"], rows)
+    failures = Share(sum("failure" in record["verdicts"].values() for record in healthy), len(healthy))
+    return (
+        f"Controls without any bad finding: {clear}. With a failure: {failures}.\n\n"
+        f"{markdown(['recipe', 'clear', 'alarms'], rows)}\n\n{_turned_out_ill(records)}"
+    )
+
+
+def _turned_out_ill(records: list[Record]) -> str:
+    """Recipes whose errors say that they do not work here, and what the doctor says of them."""
+    rows = [
+        [
+            record["name"].removeprefix("control/"),
+            f"{record['errors']['model'] / record['errors']['mean']:.2f}",
+            _median_ratio([record["errors"]], "model", "pca"),
+            ", ".join(bad(record)) or "nothing",
+        ]
+        for record in unsound(records)
+    ]
+    said = (
+        f"A control is healthy where its held-out squared error is at most {HALF:g} of the mean predictor's and, where "
+        f"nothing but small errors is asked of it, at most {BESIDE_PCA:g} times that of PCA of its code size."
+    )
+    if not rows:
+        return f"{said} All controls are."
+    heading = ["turned out ill", "error / mean's", "error / PCA's", "what the doctor says of it"]
+    return f"{said} These are not, and are counted nowhere else:\n\n{markdown(heading, rows)}"
 
 
 def how_ill(records: list[Record]) -> str:

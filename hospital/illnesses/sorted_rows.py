@@ -34,7 +34,7 @@ ILLNESS = Illness(
     mistake="The file is sorted by class and the training does not shuffle; the rate stays constant.",
     degrees=("rate .003", "rate .01", "rate .02"),
     primary=("partial-collapse",),
-    alternative=("unstable-training", "underfit"),
+    alternative=("unstable-training", "underfit", "mean-collapse"),
     accompanying=(
         "worse-than-pca",
         "dead-units",
@@ -43,7 +43,6 @@ ILLNESS = Illness(
         "manifold-holes",
         "redundant-code",
         "code-too-large",
-        "mean-collapse",
     ),
     make=_make,
     sets=NO_FAULT,

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 #: Shares of all variance that a code grown to the dimension surely saves: below, a small code is a choice. Sound models
 #: of the hospital's calibration part that are smaller than the dimension came to 0.06.
 FAILURE, WARNING = 0.3, 0.1
-#: Share of the residuals' variance by which their leading directions must beat those of shuffled residuals.
+#: Share of what the leading directions of shuffled residuals leave that those of residuals must take surely.
 STRUCTURE = 0.1
 #: Directions that a picture shows.
 SHOWN = 20
@@ -128,7 +128,7 @@ class Structure:
     """What principal directions of training residuals explain of held-out ones, as shares of the data's variance.
 
     saved, first : of all directions asked for and of the first alone. null_saved : of shuffled residuals.
-    structured : saved beyond the null, as a share of the residuals. unexplained : all of the residuals.
+    structured : saved beyond the null, as a share of what the null leaves. unexplained : all of the residuals.
     each, null_each : (directions,) one by one. n : rows judged.
     """
 
@@ -154,8 +154,9 @@ def residual_structure(patient: Patient, count: int, generator: np.random.Genera
     null = _squares_along(shuffled[0], shuffled[1], shown)
     total = (judged**2).sum(axis=1)
     taken = along[:, :count].sum(axis=1)
-    beyond = taken - null[:, :count].sum(axis=1)
-    sums = np.stack([taken, along[:, :1].sum(axis=1), beyond, total, scale], axis=1)
+    by_chance = null[:, :count].sum(axis=1)
+    # Of few columns any directions hold much, so that there is less room above the null.
+    sums = np.stack([taken, along[:, :1].sum(axis=1), taken - by_chance, total - by_chance, scale], axis=1)
     saved, first, structured = (
         of_sums(sums, partial(_share, place=place, of=of), generator)
         for place, of in ((0, 4), (1, 4), (2, 3))

@@ -32,6 +32,8 @@ FAILURE, WARNING = 2.0, 1.5
 #: What the gap has to cost, as a share of the held-out variance, to be a failure or a warning: a model whose errors are
 #: tiny on both sides may have any ratio of them.
 FAILURE_COST, WARNING_COST = 0.04, 0.02
+#: Rows that PCA needs for each direction: with fewer its own gap is that of a memory.
+ROWS_A_DIRECTION = 10
 #: PCA that leaves less than this share of the variance has errors of rounding, and the mean takes its place.
 ROUNDING = 1e-4
 #: Rows whose neighbors are looked for, and rows among which.
@@ -163,13 +165,22 @@ def _train_squares(patient: Patient) -> NDArray[np.float64]:
 
 
 def _baseline(patient: Patient) -> tuple[list[NDArray[np.float64]], str]:
-    """Errors of PCA on held-out and training rows, or of the mean where PCA leaves none."""
-    train = patient.train
+    """Errors of PCA on held-out and training rows, or of the mean where PCA leaves none.
+
+    PCA has the size of the code, or fewer directions where rows are few: with many it learns them by heart itself.
+    """
+    train, test = patient.train, patient.test
     mean = _per_entry(train, train.squares(patient.baselines.mean[None]))
-    pca = _per_entry(train, train.squares(patient.baselines.pca_reconstruction(train.x, train.known)))
-    if pca.mean() > ROUNDING * mean.mean():
-        return [_per_entry(patient.test, patient.pca_squares), pca], "PCA of the same size"
-    return [_per_entry(patient.test, patient.mean_squares), mean], "the mean predictor"
+    size = max(1, min(len(patient.baselines.components), train.total // ROWS_A_DIRECTION))
+    baselines = patient.baselines.truncated(size)
+    pca = [
+        _per_entry(rows, rows.squares(baselines.pca_reconstruction(rows.x, rows.known)))
+        for rows in (test, train)
+    ]
+    if pca[1].mean() > ROUNDING * mean.mean():
+        same = size == len(patient.baselines.components)
+        return pca, "PCA of the same size" if same else f"PCA with {size} direction{'s' * (size != 1)}"
+    return [_per_entry(test, patient.mean_squares), mean], "the mean predictor"
 
 
 def _memory(patient: Patient, generator: np.random.Generator) -> dict[str, Measure]:
