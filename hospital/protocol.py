@@ -53,7 +53,6 @@ class Illness:
     alternative : codes whose findings name it as well, where no primary one does; not asked of every such patient.
     accompanying : codes that such a model may rightly bring about as well, neither hits nor false alarms.
     first : whether its patients come before others; the time may not suffice for all.
-    lacks_rows : whether what is wrong is that rows were never collected, which no change of parts brings.
     make : (data, degree 0 to 2, seed) -> the case; the model becomes ill by its training. sets : of the seen data.
     """
 
@@ -66,7 +65,6 @@ class Illness:
     on_images: tuple[str, ...] = ()
     sets: tuple[str, ...] = SEEN
     first: bool = True
-    lacks_rows: bool = False
 
     def expected(self, *, images: bool) -> tuple[str, ...]:
         """Codes of the checks that are asked to find it."""

@@ -35,6 +35,7 @@ def treated(who: Admission, *, budget: int, seconds: float) -> Record:
     budget, seconds : of each treatment, as ``treat`` has them.
     cured : no finding of those that name the illness is left, and the held-out error is as good as that of a sound
         model trained on the same rows. healthy : no bad finding at all is left.
+    beyond : that sound model has one of these findings as well, so that no change of parts cures.
     new : findings that the treatment brought about. errors : held-out ones before, after and of the sound model.
     worse : a larger error than before, and than that of the sound model; a copy has none, and curing it costs some.
     """
@@ -56,15 +57,13 @@ def treated(who: Admission, *, budget: int, seconds: float) -> Record:
     spent = time.perf_counter() - started
     after = _bad(_with(case, cured, ~half))
     judges = case.X_test[~half]
+    control = _control(case, rows, who.seed)
     errors = {
         name: _error(model, case.X_train, judges)
-        for name, model in (
-            ("before", case.model),
-            ("after", cured),
-            ("sound", _control(case, rows, who.seed)),
-        )
+        for name, model in (("before", case.model), ("after", cured), ("sound", control))
     }
     naming = set(illnesses()[who.ward].naming(images=rows.images))
+    beyond = bool(naming & set(_bad(_with(case, control, ~half))))
     return {
         "name": who.name,
         "ward": who.ward,
@@ -74,6 +73,7 @@ def treated(who: Admission, *, budget: int, seconds: float) -> Record:
         "before": before,
         "after": after,
         "found": bool(naming & set(before)),
+        "beyond": beyond,
         "cured": not naming & set(after) and errors["after"] <= AS_GOOD * errors["sound"],
         "healthy": not after,
         "new": sorted(set(after) - set(before)),

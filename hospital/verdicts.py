@@ -267,14 +267,13 @@ def treatments(records: list[Record]) -> str:
         "error / sound model's",
         "seconds",
     ]
-    lacking = {name for name, illness in illnesses().items() if illness.lacks_rows}
-    others = [record for record in good if record["ward"] not in lacking]
-    totals = [_treated("all", good), _treated(f"all but {', '.join(sorted(lacking))}", others)]
+    curable = [record for record in good if not record["beyond"]]
+    totals = [_treated("all", good), _treated("all that parts can cure", curable)]
     return markdown(heading, [*rows, *totals]) + (
         "\n\nSevere patients. Cured: no finding that names the illness is left, and the held-out error is at most 1.1 "
         "times that of a sound model trained on the same rows (variational, denoising or relational where the patient "
-        "is), both judged on rows that the treatment did not see. Rows that were never collected cannot be cured by "
-        "any change of parts. Errors: medians." + crashed
+        "is), both judged on rows that the treatment did not see. What parts can cure: where that sound model does not "
+        "have such a finding itself, as it has where rows were never collected. Errors: medians." + crashed
     )
 
 

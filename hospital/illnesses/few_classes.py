@@ -42,5 +42,4 @@ ILLNESS = Illness(
     ),
     make=_make,
     sets=NO_SATELLITE,
-    lacks_rows=True,
 )

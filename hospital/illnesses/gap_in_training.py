@@ -35,5 +35,4 @@ ILLNESS = Illness(
     make=_make,
     sets=NO_MNIST,
     first=False,
-    lacks_rows=True,
 )

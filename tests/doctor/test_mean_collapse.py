@@ -27,7 +27,7 @@ def test_a_trained_model_of_a_rate_that_kills_it_is_found_and_its_remedy_can_be_
     model = Autoencoder(code=8, training=training, random_state=0).fit(digits()[0])
     found = check(patient(model))
     assert found.severity == "failure"
-    assert dict(found.remedy.patch) == {"training__learning_rate": None, "training__max_epochs": 15}
+    assert dict(found.remedy.patch) == {"training__learning_rate": None, "training__max_epochs": 143}
     cured = model.set_params(**found.remedies[1].patch)
     assert cured.training.learning_rate == pytest.approx(0.1)
 

@@ -38,21 +38,22 @@ def test_trainings_that_are_usual_or_near_it_get_no_remedy():
         Training(learning_rate=3e-4, schedule="constant"),
         Training(optimizer="muon", learning_rate=0.05),
     ):
-        assert usual(training) == []
+        assert usual(training, 1000) == []
 
 
 def test_several_mistakes_of_a_training_are_one_remedy():
-    (remedy,) = usual(Training(learning_rate=0.2, shuffle=False, schedule="constant", initial_weights="lsuv"))
+    ill = Training(learning_rate=0.2, shuffle=False, schedule="constant", initial_weights="lsuv")
+    (remedy,) = usual(ill, 10_000)
     assert remedy.patch == {
         "training__learning_rate": None,
         "training__max_epochs": 150,
         "training__shuffle": True,
         "training__schedule": "cosine",
     }
-    (remedy,) = usual(Training(optimizer="muon", learning_rate=1e-3))
+    (remedy,) = usual(Training(optimizer="muon", learning_rate=1e-3), 10_000)
     assert remedy.patch == {"training__learning_rate": None}
     assert "rate of 0.02 instead of 0.001" in remedy.text
-    (remedy,) = usual(Training(shuffle=False))
+    (remedy,) = usual(Training(shuffle=False), 10_000)
     assert remedy.patch == {"training__shuffle": True}
 
 
@@ -85,3 +86,14 @@ def test_a_penalty_that_outweighed_the_data_at_the_start_is_weighed_by_what_it_c
     assert "WeightDecay" in remedy.text
     model.set_params(penalties=(L1(1e-4),)).fit(X)
     assert relieved(model) == []
+
+
+def test_few_rows_take_more_epochs_for_as_many_steps():
+    (remedy,) = usual(Training(learning_rate=0.2, max_epochs=10, batch_size=50), 500)
+    assert remedy.patch["training__max_epochs"] == 300
+
+
+def test_a_divergence_above_the_bounds_own_weight_is_brought_to_it():
+    X = np.random.default_rng(0).normal(size=(100, 4)).astype(np.float32)
+    model = Autoencoder(code=Gaussian(2, beta=25.0), random_state=0).set_params(training__max_epochs=1).fit(X)
+    assert [remedy.patch for remedy in relieved(model)] == [{"code__beta": 1.0}]

@@ -86,7 +86,7 @@ def test_rows_in_their_order_and_a_rate_far_from_the_usual_are_put_right_in_one_
     assert found.severity == "failure"
     assert dict(found.remedy.patch) == {
         "training__learning_rate": None,
-        "training__max_epochs": 9,
+        "training__max_epochs": 300,
         "training__shuffle": True,
         "training__schedule": "cosine",
     }

@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 
 #: A learning rate so many times the optimizer's own, or so much less, is far from what suits most data.
 FAR = 5.0
+#: Steps that suit a small network: those of the hospital come to their end in a thousand to three thousand.
+USUAL_STEPS = 3_000
 #: What a penalty that outweighed the data is made to cost when a training begins, in what the reconstruction costs.
 SHARE = 0.01
 
 
-def usual(training: Training) -> list[Remedy]:
-    """The settings that suit most trainings, where this one's are far from them: several mistakes are one remedy."""
+def usual(training: Training, rows: int) -> list[Remedy]:
+    """The settings that suit most trainings, where this one's are far from them: several mistakes are one remedy.
+
+    rows : trained on.
+    """
     own, rate = resolved(training.optimizer, "training.optimizers").peak_learning_rate, peak_rate(training)
     patch: dict[str, Any] = {}
     words = []
@@ -35,8 +40,9 @@ def usual(training: Training) -> list[Remedy]:
         patch["training__learning_rate"] = None
         words.append(f"at the optimizer's own rate of {own:g} instead of {rate:g}")
     if rate >= FAR * own:
-        patch["training__max_epochs"] = 3 * training.max_epochs
-        words.append("for three times as long, since short steps take more of them")
+        epochs = max(3 * training.max_epochs, usual_epochs(training, rows))
+        patch["training__max_epochs"] = epochs
+        words.append(f"for {epochs} epochs, since short steps take more of them")
     if not training.shuffle:
         patch["training__shuffle"] = True
         words.append("with rows shuffled in every epoch")
@@ -46,11 +52,21 @@ def usual(training: Training) -> list[Remedy]:
     return [Remedy(f"Train as suits most data: {', '.join(words)}.", patch)] if patch else []
 
 
+def usual_epochs(training: Training, rows: int) -> int:
+    """Epochs of :data:`USUAL_STEPS` steps."""
+    return -(-USUAL_STEPS // -(-rows // training.batch_size))
+
+
 def relieved(model: Autoencoder) -> list[Remedy]:
     """Less weight for penalties that cost more than the reconstruction itself when the training began.
 
-    What they cost later does not show it: a network that gives way to them makes them cheap.
+    What they cost later does not show it: a network that gives way to them makes them cheap. A divergence from the
+    prior that outweighs the bound on the likelihood comes first.
     """
+    code, found = model.part("code"), []
+    if isinstance(code, Gaussian) and code.beta > 1:
+        text = f"Weigh the divergence from the prior as the bound on the likelihood does, 1 instead of {code.beta:g}."
+        found.append(Remedy(text, {"code__beta": 1.0}))
     first: dict[str, Any] = next((record for record in model.history_ if "stage" not in record), {})
     reconstruction = first.get(RECONSTRUCTION, 0.0)
     heavy = costly(model.penalties)
@@ -65,10 +81,10 @@ def relieved(model: Autoencoder) -> list[Remedy]:
             )
             penalty = dataclasses.replace(penalty, weight=weight)
         penalties.append(penalty)
-    if not words:
-        return []
-    text = f"Weigh penalties that outweigh the data less: {'; '.join(words)}."
-    return [Remedy(text, {"penalties": tuple(penalties)})]
+    if words:
+        text = f"Weigh penalties that outweigh the data less: {'; '.join(words)}."
+        found.append(Remedy(text, {"penalties": tuple(penalties)}))
+    return found
 
 
 def lighter(model: Autoencoder) -> list[Remedy]:

@@ -275,7 +275,8 @@ def _remedies(patient: Patient, layer: _Layer, begun: bool) -> list[Remedy]:
         penalties = (*model.penalties, AuxiliaryK(after=max(1, min(10_000, 2 * patient.train.total))))
         found.append(Remedy("Give idle units of the code a loss of their own.", {"penalties": penalties}))
     slower = {"training__learning_rate": peak_rate(training) / 10}
-    found += usual(training)
+    found += usual(training, patient.train.total)
+    far = bool(found)
     found.append(Remedy("Train with a learning rate ten times smaller.", slower))
     if layer.activation in SQUASHING:
         found.insert(
@@ -284,7 +285,9 @@ def _remedies(patient: Patient, layer: _Layer, begun: bool) -> list[Remedy]:
     if layer.name == "code" and isinstance(parts.code, Deterministic) and parts.code.activation == "relu":
         found.insert(0, Remedy("Let the code's units leak.", {"code__activation": "leaky_relu"}))
     if layer.name != "code" and hasattr(parts.architecture, "activation"):
-        found.append(Remedy("Let hidden units leak.", {"architecture__activation": "leaky_relu"}))
+        leak = Remedy("Let hidden units leak.", {"architecture__activation": "leaky_relu"})
+        # A rate that is usual is left alone at first: a smaller one would have to be paid in epochs.
+        found.insert(len(found) if far or layer.activation in SQUASHING else 0, leak)
     scaled = Remedy("Begin with weights that are scaled to the data.", {"training__initial_weights": "lsuv"})
     if not begun:
         return [*relieved(model), *found, scaled]

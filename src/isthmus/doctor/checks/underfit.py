@@ -13,7 +13,7 @@ from scipy.stats import theilslopes
 from isthmus.composition import by_blocks
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
-from isthmus.doctor.remedies import relieved, usual
+from isthmus.doctor.remedies import USUAL_STEPS, relieved, usual, usual_epochs
 from isthmus.doctor.retraining import (
     batch_of,
     continued,
@@ -56,8 +56,6 @@ RATES = {"the same rate": 1.0, "a tenth of the rate": 0.1, "ten times the rate":
 #: The same where Adam goes on in the place of a dear optimizer.
 ADAM_RATES = {"Adam's own rate": 1.0, "a tenth of Adam's own rate": 0.1, "ten times Adam's own rate": 10.0}
 FAST_WARNING = 0.2
-#: Steps that suit a small network: those of the hospital come to their end in a thousand to three thousand.
-USUAL_STEPS = 3_000
 #: Rank of a gain that is worth a failure.
 FAILED = 2
 #: Rows that judge, at least; more where they cost no more than a continuation.
@@ -307,7 +305,7 @@ def _remedies(patient: Patient, best: _Continuation) -> list[Remedy]:
     first = Remedy(
         f"Train {words} times as long.", longer | ({"training__patience": None} if training.patience else {})
     )
-    sound = [*relieved(part_of_model(patient)), *usual(training)]
+    sound = [*relieved(part_of_model(patient)), *usual(training, patient.train.total)]
     slower = Remedy(
         "Train longer, from a smaller rate that falls to 0.",
         longer | {"training__learning_rate": rate / 3, "training__schedule": "cosine"},
@@ -317,7 +315,9 @@ def _remedies(patient: Patient, best: _Continuation) -> list[Remedy]:
         much_faster = longer | {"training__learning_rate": best.times * rate}
         raised = [Remedy("Train longer at ten times the rate.", much_faster)]
         # A rate that would be far from the usual ones makes up for epochs that are missing.
-        usually = not usual(dataclasses.replace(training, learning_rate=best.times * rate, shuffle=True))
+        usually = not usual(
+            dataclasses.replace(training, learning_rate=best.times * rate, shuffle=True), patient.train.total
+        )
         return [*(raised + few if usually else few + raised), *sound, faster, first]
     return [*sound, *few, *([slower, first] if best.times < 1 else [first, faster])]
 
@@ -325,7 +325,7 @@ def _remedies(patient: Patient, best: _Continuation) -> list[Remedy]:
 def _few_steps(patient: Patient, training: Training) -> list[Remedy]:
     """As many steps as small networks take, where hardly any network could have come to its end."""
     steps = -(-patient.train.total // training.batch_size)
-    done, epochs = steps * max(1, len(_records(patient))), -(-USUAL_STEPS // steps)
+    done, epochs = steps * max(1, len(_records(patient))), usual_epochs(training, patient.train.total)
     if 3 * done > USUAL_STEPS:
         return []
     text = f"Train for {_epochs(epochs)}: {done:,} steps are few for any network, {epochs * steps:,} suit small ones."

@@ -284,7 +284,14 @@ def _remedies(patient: Patient, *, vanishing: bool) -> list[Remedy]:
     )
     scaled = Remedy("Begin with weights that are scaled to the data.", {"training__initial_weights": "lsuv"})
     if not vanishing:
-        return [*relieved(part_of_model(patient)), *usual(training), slower[0], clipped, slower[1], scaled]
+        return [
+            *relieved(part_of_model(patient)),
+            *usual(training, patient.train.total),
+            slower[0],
+            clipped,
+            slower[1],
+            scaled,
+        ]
     found = [scaled]
     architecture = part_of_model(patient).part("architecture")
     if getattr(architecture, "activation", "") in ("sigmoid", "tanh", "softplus"):
