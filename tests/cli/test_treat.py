@@ -9,6 +9,7 @@ from cli.small import listing
 from isthmus import load
 from isthmus.cli import main as entry
 from isthmus.doctor.check import chosen
+from isthmus.doctor.comparison import Verdict
 from isthmus.doctor.course import Course
 
 ILL = ("--epochs", "4", "--hidden", "32", "--code-size", "4")
@@ -87,7 +88,7 @@ def test_what_was_tried_is_told(isthmus, ill, tmp_path):
         "held out to judge by",
         "before\n  failure  mean-collapse: ",
         "tried\n   1. ",
-        "training.learning_rate=0.1",
+        "training.learning_rate=None",
         "after\n  Healthy",
         "the model is healthy. The treated model is in",
     ):
@@ -119,6 +120,9 @@ def test_ctrl_c_keeps_what_was_reached(isthmus, ill, tmp_path, monkeypatch, kept
         return rest
 
     monkeypatch.setattr(Course, "_attempted", interrupted)
+    if not kept:
+        refused = Verdict(accepted=False, reason="it is as ill as before.", gone=False)
+        monkeypatch.setattr("isthmus.doctor.course.judged", lambda *_: refused)
     data = ("--train", ill / "train.npy", "--test", ill / "test.npy")
     answer = isthmus("treat", ill / "model", *data, "--out", tmp_path / "m", "--quiet")
     assert answer.status == 130
