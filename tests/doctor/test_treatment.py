@@ -143,8 +143,8 @@ def test_the_nearest_to_a_cure_is_named_and_its_causes_are_treated_upon_it(model
         {"code": 5},
         {"code": 3},
         {"code": 5, "training__batch_size": 40},
-        {"code": 3, "training__batch_size": 40},
         {"training__batch_size": 40},
+        {"code": 3, "training__batch_size": 40},
     ]
     assert cured is model
     assert history.nearest.code == "ill"
@@ -157,6 +157,15 @@ def test_more_of_the_same_has_an_end(model):
     ).run()
     assert [attempt.patch["code"] for attempt in history] == [5, 6, 7]
     assert history.stopped == "nothing left to try"
+
+
+def test_a_finding_that_withstands_three_attempts_waits_for_the_others(model):
+    patches = [{"training__max_epochs": epochs} for epochs in (3, 4, 5, 6)]
+    stubborn = Fake("stubborn", 20, lambda model: ("failure" if model.code == 4 else "ok", *patches))
+    cause = by_size("cause", 40, {4: "failure"}, {"code": 5})
+    _, history = course(model, stubborn, cause).run()
+    assert [attempt.code for attempt in history] == ["stubborn"] * 3 + ["cause"]
+    assert history.healthy
 
 
 def test_what_harms_another_finding_is_rolled_back(model):

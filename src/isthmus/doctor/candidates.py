@@ -114,6 +114,11 @@ def following(
     return [*upon[0], *own, *upon[1], *rest[len(own) :]]
 
 
+def put_off(code: str, agenda: list[Candidate]) -> list[Candidate]:
+    """What is there for other findings first: one that withstands its remedies may be an effect of another."""
+    return sorted(agenda, key=lambda one: one.code == code)
+
+
 def merged(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """One patch that does what the second does after the first."""
     replaced = {name for name in second if "__" not in name}

@@ -7,6 +7,7 @@ import time
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from isthmus.data.opening import open_source
 from isthmus.data.subset import split_rows
 from isthmus.data.targets import read_targets
 from isthmus.doctor.admission import LIMIT, of_model
-from isthmus.doctor.candidates import Candidate, composition, following, of_report
+from isthmus.doctor.candidates import Candidate, composition, following, of_report, put_off
 from isthmus.doctor.check import TRAINED
 from isthmus.doctor.comparison import Comparison, held_out_errors, judged, refused, too_dear
 from isthmus.doctor.diagnosis import examined
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 HELD_OUT = 0.2
 #: Share that early stopping watches where a model was trained with validation data that are not at hand.
 WATCHED = 0.1
+
+#: Attempts at a finding in vain, after which others are treated first.
+ENOUGH = 3
 
 #: Told in a sentence what is begun and what came of it.
 Progress = Callable[[str], None]
@@ -233,6 +237,8 @@ class Course:
             found |= {"accepted": verdict.accepted, "reason": verdict.reason}
         attempt = dataclasses.replace(attempt, **found, seconds=time.monotonic() - started)
         self._state = _State(state.before, best, (*state.attempts, attempt))
+        if not attempt.accepted and _in_vain(self._state.attempts, candidate.code) >= ENOUGH:
+            agenda = put_off(candidate.code, agenda)
         self.tell(f"{'kept' if attempt.accepted else 'rolled back'}: {attempt.reason}")
         return agenda
 
@@ -313,6 +319,12 @@ class Course:
             {"earlier": earlier} if earlier else {}
         )
         return state.best.model, history
+
+
+def _in_vain(attempts: tuple[Attempt, ...], code: str) -> int:
+    """Attempts at a finding since one was kept."""
+    lately = takewhile(lambda attempt: not attempt.accepted, reversed(attempts))
+    return sum(attempt.code == code for attempt in lately)
 
 
 def _mean(errors: NDArray[np.float64]) -> float:
