@@ -96,15 +96,15 @@ def ill(records: Iterable[Record]) -> list[Record]:
 
 def controls(records: Iterable[Record]) -> list[Record]:
     """The healthy ones: recipes whose errors say that they were trained well."""
-    return [record for record in records if record["ward"] == CONTROL and sound(record)]
+    return [record for record in records if record["ward"] == CONTROL and works(record)]
 
 
-def unsound(records: Iterable[Record]) -> list[Record]:
+def turned_out_ill(records: Iterable[Record]) -> list[Record]:
     """Recipes that turned out ill by their errors, though nothing was done wrong on purpose."""
-    return [record for record in records if record["ward"] == CONTROL and not sound(record)]
+    return [record for record in records if record["ward"] == CONTROL and not works(record)]
 
 
-def sound(record: Record) -> bool:
+def works(record: Record) -> bool:
     """Whether held-out errors, which no check is asked for, are those of a model that works.
 
     At most half of the mean predictor's; and at most a tenth above that of PCA of the same size, where nothing is asked

@@ -22,7 +22,7 @@ from hospital.counts import (
     illness,
     naming,
     share,
-    unsound,
+    turned_out_ill,
 )
 from hospital.illnesses import illnesses
 from hospital.protocol import ALL, SEVERITIES, UNSEEN
@@ -156,11 +156,11 @@ def false_alarms(records: list[Record]) -> str:
     failures = Share(sum("failure" in record["verdicts"].values() for record in healthy), len(healthy))
     return (
         f"Controls without any bad finding: {clear}. With a failure: {failures}.\n\n"
-        f"{markdown(['recipe', 'clear', 'alarms'], rows)}\n\n{_turned_out_ill(records)}"
+        f"{markdown(['recipe', 'clear', 'alarms'], rows)}\n\n{_failing(records)}"
     )
 
 
-def _turned_out_ill(records: list[Record]) -> str:
+def _failing(records: list[Record]) -> str:
     """Recipes whose errors say that they do not work here, and what the doctor says of them."""
     rows = [
         [
@@ -169,7 +169,7 @@ def _turned_out_ill(records: list[Record]) -> str:
             _median_ratio([record["errors"]], "model", "pca"),
             ", ".join(bad(record)) or "nothing",
         ]
-        for record in unsound(records)
+        for record in turned_out_ill(records)
     ]
     said = (
         f"A control is healthy where its held-out squared error is at most {HALF:g} of the mean predictor's and, where "

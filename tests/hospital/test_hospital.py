@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 from hospital.__main__ import main, treatable
-from hospital.counts import Share, found, share, sound
+from hospital.counts import Share, found, share, works
 from hospital.counts import controls as controls_of
 from hospital.data import DIMENSION, data, manifold
 from hospital.illnesses import illnesses
@@ -117,7 +117,7 @@ def test_recipes_that_do_not_work_by_their_errors_are_no_healthy_controls():
         return record | {"asked": asked, "errors": {"model": model, "trained": 1.0, "pca": pca, "mean": 4.0}}
 
     records = [of(1.0), of(1.2), of(1.2, "penalties"), of(2.1, "penalties"), of(1.2, pca=1e-12)]
-    assert [sound(record) for record in records] == [True, False, True, False, True]
+    assert [works(record) for record in records] == [True, False, True, False, True]
     assert len(controls_of(records)) == 3
     text = verdicts.false_alarms(records)
     assert "0/3" in text
