@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from hospital.data import available
 from hospital.examination import LIMIT, examined
 from hospital.illnesses import illnesses
 from hospital.protocol import ALL, CALIBRATION, CONTROL, SEEN, SEVERITIES, UNSEEN, Admission
-from hospital.rounds import made
+from hospital.rounds import fingerprint, kept, made
 from hospital.treatment import treated
 
 HERE = Path(__file__).resolve().parent
@@ -50,7 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
     records, left = made(examined, who, out / "patients.jsonl", workers=wish.workers, until=first)
     treatments: list[Record] = []
     if treating:
-        chosen, file = treatable(records, wish.treated), out / "treatments.jsonl"
+        file = out / "treatments.jsonl"
+        begun = {record["name"] for record in kept(file, fingerprint())}
+        chosen = treatable(records, wish.treated, begun)
         treatments, _ = made(
             treated, chosen, file, workers=wish.workers, until=until, budget=wish.budget, seconds=wish.seconds
         )
@@ -109,7 +112,7 @@ def admissions(wish: argparse.Namespace, sets: list[str]) -> list[Admission]:
         Admission(name, degree, data, seed)
         for name in wish.illness
         if name != CONTROL
-        for data in (*illnesses()[name].sets, *(UNSEEN if illnesses()[name].first else ()))
+        for data in (*illnesses()[name].sets, *(UNSEEN if illnesses()[name].unseen else ()))
         if data in sets
         for degree in wish.degrees
         for seed in wish.seeds
@@ -118,18 +121,20 @@ def admissions(wish: argparse.Namespace, sets: list[str]) -> list[Admission]:
     if CONTROL in wish.illness:
         healthy = controls.admissions(sets, wish.seeds)
         who += [one for one in healthy if not wish.quick or one.kind == "dense"]
-    mixed = [who[place] for place in np.random.default_rng(5).permutation(len(who))]
-    return sorted(mixed, key=lambda one: one.ill and not illnesses()[one.ward].first)
+    return [who[place] for place in np.random.default_rng(5).permutation(len(who))]
 
 
-def treatable(records: list[Record], n: int) -> list[Admission]:
-    """Some of the reported ill of the highest degree that left a model, as many of each illness as can be."""
+def treatable(records: list[Record], n: int, begun: Collection[str] = ()) -> list[Admission]:
+    """Some of the reported ill of the highest degree that left a model, as many of each illness as can be.
+
+    begun : names of those treated by an earlier run, which come first.
+    """
     severe = [one for one in ill(records) if one["kind"] == SEVERITIES[-1] and one["verdicts"]]
     known = [one for one in severe if one["seed"] != CALIBRATION]
-    order = np.random.default_rng(6).permutation(len(known))
+    drawn = [known[place] for place in np.random.default_rng(6).permutation(len(known))]
     by_ward: dict[str, list[Record]] = {}
-    for place in order:
-        by_ward.setdefault(known[place]["ward"], []).append(known[place])
+    for one in sorted(drawn, key=lambda one: one["name"] not in begun):
+        by_ward.setdefault(one["ward"], []).append(one)
     # The first of each illness, then the second of each, and so on.
     turns = [patients[turn] for turn in range(n) for patients in by_ward.values() if turn < len(patients)]
     return [Admission(one["ward"], one["kind"], one["data"], one["seed"]) for one in turns[:n]]

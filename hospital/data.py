@@ -1,4 +1,4 @@
-"""The data of the hospital: small, of seven kinds, split anew with each seed."""
+"""The data of the hospital: small, of seven sets, split anew with each seed."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ GROUPS = 5
 TABLES = {
     "fault": "12_fault.npz",
     "satellite": "30_satellite.npz",
-    "cardio": "6_cardio.npz",
-    "letter": "20_letter.npz",
+    "vowels": "40_vowels.npz",
+    "magic": "22_magic.gamma.npz",
 }
 
 
@@ -76,16 +76,18 @@ class Data:
         return (train - center) / spread, (test - center) / spread
 
 
-#: Training rows, held-out rows, units of a sound code and epochs of each data set.
+#: Training rows, held-out rows, units of a sound code and epochs of each data set. Epochs by errors on a fifth of the
+#: training rows: twice as many take less than a sixth off them. Those of fault and of the manifold go on falling for
+#: ten thousand steps, so they get about three thousand.
 SIZES = {
     "digits": (1200, 597, 10, 60),
     "mnist": (2000, 1000, 16, 40),
-    "fault": (1300, 641, 8, 60),
+    "fault": (1300, 641, 8, 180),
     "satellite": (2000, 1000, 4, 40),
     "manifold": (1500, 750, DIMENSION, 120),
-    # Chosen by the others, not by results: about as many steps, and units with which PCA keeps as much.
-    "cardio": (1220, 611, 9, 60),
-    "letter": (1060, 540, 12, 60),
+    # Units with which PCA keeps as much as of fault.
+    "vowels": (970, 486, 5, 120),
+    "magic": (1500, 750, 5, 120),
 }
 
 

@@ -34,5 +34,5 @@ ILLNESS = Illness(
     accompanying=("overfit", "worse-than-pca", "partial-collapse", "lost-information", "blur"),
     make=_make,
     sets=NO_MNIST,
-    first=False,
+    unseen=False,
 )

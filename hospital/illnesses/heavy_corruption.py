@@ -38,5 +38,5 @@ ILLNESS = Illness(
     ),
     make=_make,
     sets=NO_FAULT,
-    first=False,
+    unseen=False,
 )

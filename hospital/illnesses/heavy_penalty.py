@@ -36,5 +36,5 @@ ILLNESS = Illness(
     ),
     make=_make,
     sets=NO_MNIST,
-    first=False,
+    unseen=False,
 )

@@ -34,5 +34,5 @@ ILLNESS = Illness(
     ),
     make=_make,
     sets=NO_MNIST,
-    first=False,
+    unseen=False,
 )

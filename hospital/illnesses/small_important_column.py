@@ -35,5 +35,5 @@ ILLNESS = Illness(
     accompanying=("partial-collapse", "code-too-small"),
     make=_make,
     sets=NO_MNIST,
-    first=False,
+    unseen=False,
 )

@@ -31,7 +31,7 @@ def test_a_rate_that_kills_units_is_found_and_every_remedy_can_be_applied():
     model = Autoencoder(Dense(hidden=(64, 32)), code=8, training=quick(learning_rate=1.0), random_state=0)
     found = check(patient(model.fit(digits()[0])))
     assert found.severity == "failure"
-    assert found.remedies[0].patch == {"training__learning_rate": None, "training__max_epochs": 143}
+    assert found.remedies[0].patch == {"training__learning_rate": 0.00333, "training__max_epochs": 143}
     assert found.remedies[1].patch == {"training__learning_rate": pytest.approx(0.1)}
     for remedy in found.remedies:
         Autoencoder(Dense(hidden=(64, 32)), code=8, training=quick()).set_params(**remedy.patch).fit(

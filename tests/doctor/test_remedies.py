@@ -1,9 +1,13 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from isthmus import Autoencoder
 from isthmus.codes import Gaussian, TopK
 from isthmus.corruptions import GaussianNoise, Masking
+from isthmus.doctor import remedies
+from isthmus.doctor.rates import Trials
 from isthmus.doctor.remedies import lighter, relieved, resized, usual
 from isthmus.penalties import L1, AuxiliaryK, WeightDecay
 from isthmus.recipes import separate_classifier
@@ -31,6 +35,16 @@ def test_a_pair_of_functions_and_a_code_of_nothing_give_no_patch():
     assert resized(Autoencoder(code=4), 0) == {}
 
 
+def trained_by(training, rows):
+    """As much of a patient as is looked at."""
+    return SimpleNamespace(model=Autoencoder(training=training), train=SimpleNamespace(total=rows))
+
+
+@pytest.fixture
+def without_trials(monkeypatch):
+    monkeypatch.setattr(remedies, "trials", lambda patient: None)
+
+
 def test_trainings_that_are_usual_or_near_it_get_no_remedy():
     for training in (
         Training(),
@@ -38,22 +52,22 @@ def test_trainings_that_are_usual_or_near_it_get_no_remedy():
         Training(learning_rate=3e-4, schedule="constant"),
         Training(optimizer="muon", learning_rate=0.05),
     ):
-        assert usual(training, 1000) == []
+        assert usual(trained_by(training, 1000)) == []
 
 
-def test_several_mistakes_of_a_training_are_one_remedy():
+def test_several_mistakes_of_a_training_are_one_remedy(without_trials):
     ill = Training(learning_rate=0.2, shuffle=False, schedule="constant", initial_weights="lsuv")
-    (remedy,) = usual(ill, 10_000)
+    (remedy,) = usual(trained_by(ill, 10_000))
     assert remedy.patch == {
         "training__learning_rate": None,
         "training__max_epochs": 150,
         "training__shuffle": True,
         "training__schedule": "cosine",
     }
-    (remedy,) = usual(Training(optimizer="muon", learning_rate=1e-3), 10_000)
+    (remedy,) = usual(trained_by(Training(optimizer="muon", learning_rate=1e-3), 10_000))
     assert remedy.patch == {"training__learning_rate": None}
     assert "rate of 0.02 instead of 0.001" in remedy.text
-    (remedy,) = usual(Training(shuffle=False), 10_000)
+    (remedy,) = usual(trained_by(Training(shuffle=False), 10_000))
     assert remedy.patch == {"training__shuffle": True}
 
 
@@ -88,8 +102,15 @@ def test_a_penalty_that_outweighed_the_data_at_the_start_is_weighed_by_what_it_c
     assert relieved(model) == []
 
 
-def test_few_rows_take_more_epochs_for_as_many_steps():
-    (remedy,) = usual(Training(learning_rate=0.2, max_epochs=10, batch_size=50), 500)
+def test_a_rate_far_from_the_usual_gives_way_to_one_found_by_trials(monkeypatch):
+    monkeypatch.setattr(remedies, "trials", lambda patient: Trials(0.00333, 296, (0.001, 0.01)))
+    (remedy,) = usual(trained_by(Training(learning_rate=1e-5), 10_000))
+    assert remedy.patch == {"training__learning_rate": 0.00333}
+    assert "a third of the best of 0.001, 0.01 in trials of 296 steps, instead of 1e-05" in remedy.text
+
+
+def test_few_rows_take_more_epochs_for_as_many_steps(without_trials):
+    (remedy,) = usual(trained_by(Training(learning_rate=0.2, max_epochs=10, batch_size=50), 500))
     assert remedy.patch["training__max_epochs"] == 300
 
 

@@ -332,8 +332,8 @@ def test_findings_that_are_paid_in_error_may_cost_as_much_as_pca_loses():
     noise = generator.uniform(0.9, 1.1, size=(300, 1))
     before = noise * [0.001, 1.0, 0.3]
 
-    def verdict(code, error, pca):
-        found = Comparison(before, noise * [error, 1.0, pca], np.random.default_rng(0))
+    def verdict(code, error, pca, **rescaled):
+        found = Comparison(before, noise * [error, 1.0, pca], np.random.default_rng(0), **rescaled)
         return judged(code, report(**{code: "failure"}), report(**{code: "ok"}), found).accepted
 
     assert not verdict("mean-collapse", 0.05, 0.3)
@@ -341,6 +341,27 @@ def test_findings_that_are_paid_in_error_may_cost_as_much_as_pca_loses():
     assert verdict("identity-copy", 0.25, 0.3)  # a quarter, where PCA of that size loses more
     assert not verdict("identity-copy", 0.4, 0.3)
     assert not verdict("identity-copy", 0.4, 0.0)
+    assert not verdict("lost-information", 0.05, 0.0)
+    assert verdict("lost-information", 0.05, 0.0, rescaled=True)  # columns count that did not
+
+
+def test_what_does_not_lower_the_error_is_no_cure_of_an_error_too_large():
+    noise = np.random.default_rng(0).uniform(0.5, 1.5, size=(300, 1))
+
+    def verdict(code, factor, spread=0.0):
+        after = np.random.default_rng(1).lognormal(sigma=spread, size=(300, 1)) if spread else 1.0
+        found = Comparison(
+            noise * [1.0, 2.0, 2.0], noise * after * [factor, 2.0, 2.0], np.random.default_rng(0)
+        )
+        return judged(code, report(**{code: "failure"}), report(**{code: "ok"}), found).accepted
+
+    assert not verdict("overfit", 1.01)
+    assert verdict("overfit", 0.99)
+    assert verdict("dead-units", 1.04)
+    assert not verdict("dead-units", 1.06)  # surely larger, and by more than is tolerated
+    assert verdict(
+        "dead-units", 0.5, spread=1.3
+    )  # a little more than before, which rows so uneven do not ensure
 
 
 def test_no_trainings_are_made_beyond_the_budget(model):

@@ -22,18 +22,20 @@ if TYPE_CHECKING:
 
     Errors = NDArray[np.float64]
 
-#: Held-out error over that of the model before, above which a model surely is worse. A model trained anew from
-#: another seed differs by less on the data of the tests, so that a treatment is not refused for its luck.
+#: Held-out error over that of the model before, above which a model is worse if it surely is larger at all. A model
+#: trained anew from another seed differs by less on the data of the tests, so that none is refused for its luck.
 TOLERANCE = 1.05
+#: Findings that say that the held-out error is larger than it need be: what does not lower it is no cure.
+ABOUT_ERROR = frozenset({"overfit", "underfit", "worse-than-pca", "mean-collapse", "code-too-small"})
 #: Findings whose cure is paid for in squared error: models that copy, codes that say more than they need to, and
-#: features, relations or priors that a squared error overrules. For the others a larger error is no cure.
+#: relations or priors that a squared error overrules. For the others a larger error is no cure, but after another
+#: scaling: features that a squared error overruled for their small unit are paid for as well.
 PAID_IN_ERROR = frozenset(
     {
         "identity-copy",
         "partial-collapse",
         "code-too-large",
         "redundant-code",
-        "lost-information",
         "manifold-holes",
         "prior-mismatch",
         "pair-weights",
@@ -67,13 +69,17 @@ class Comparison:
     Parameters
     ----------
     before, after : (n, 3) errors of each row. generator : of the resampling.
+    rescaled : whether the changed model was trained in another unit, so that in the old one it need not be better.
     """
 
-    def __init__(self, before: Errors, after: Errors, generator: np.random.Generator) -> None:
+    def __init__(
+        self, before: Errors, after: Errors, generator: np.random.Generator, *, rescaled: bool = False
+    ) -> None:
         known = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
         self.before = before[known, 0]
         self.after, self._mean, self._pca = after[known].T
         self._generator = generator
+        self.rescaled = rescaled
 
     @cached_property
     def ratio(self) -> Interval:
@@ -85,8 +91,8 @@ class Comparison:
 
     @property
     def worse(self) -> bool:
-        """True where the errors surely grew by more than what is tolerated."""
-        return self.ratio.above(TOLERANCE)
+        """True where the errors surely grew, by more than what is tolerated as far as the rows say."""
+        return self.ratio.above(1) and self.ratio.value > TOLERANCE
 
     @cached_property
     def affordable(self) -> bool:
@@ -116,7 +122,7 @@ def judged(code: str, before: Report, after: Report, errors: Comparison) -> Verd
     """Whether a treatment of the finding ``code`` is kept.
 
     It is where that finding is gone (its question may no longer arise), no other finding is worse, and the held-out
-    error is not surely larger than tolerated. What was not answered before and now is less harmful than what is gone
+    error is no larger than the finding allows. What was not answered before and now is less harmful than what is gone
     was not caused but uncovered: it is the next to be treated.
     """
     old, new = before[code], after[code]
@@ -141,8 +147,10 @@ def judged(code: str, before: Report, after: Report, errors: Comparison) -> Verd
 
 
 def too_dear(code: str, errors: Comparison) -> bool:
-    """Whether the held-out error is surely larger than a cure of the finding ``code`` may make it."""
-    return errors.worse and not (code in PAID_IN_ERROR and errors.affordable)
+    """Whether the held-out error is larger than a cure of the finding ``code`` may make it."""
+    if errors.rescaled or code in PAID_IN_ERROR:
+        return errors.worse and not errors.affordable
+    return errors.worse or (code in ABOUT_ERROR and errors.ratio.value > 1)
 
 
 def refused(errors: Comparison) -> Verdict:

@@ -222,7 +222,8 @@ class Course:
         if isinstance(trial, str):
             found: dict[str, Any] = {"reason": trial}
         else:
-            errors = Comparison(best.errors, trial.errors, self._generator())
+            rescaled = "scaling" in candidate.patch
+            errors = Comparison(best.errors, trial.errors, self._generator(), rescaled=rescaled)
             found = {"error_after": _mean(trial.errors), "ratio": errors.measure()}
             if too_dear(candidate.code, errors):
                 verdict = refused(errors)

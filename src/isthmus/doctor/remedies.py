@@ -9,7 +9,8 @@ from isthmus.architectures.branches import Branches
 from isthmus.codes.gaussian import Gaussian
 from isthmus.corruptions.levelled import LevelledCorruption
 from isthmus.doctor.finding import Remedy
-from isthmus.doctor.retraining import peak_rate
+from isthmus.doctor.rates import trials
+from isthmus.doctor.retraining import part_of_model, peak_rate
 from isthmus.doctor.statistics.asked import costly
 from isthmus.errors import ParameterError
 from isthmus.objective import RECONSTRUCTION, Objective
@@ -17,6 +18,7 @@ from isthmus.training.loop import resolved
 from isthmus.training.schedules.constant import Constant
 
 if TYPE_CHECKING:
+    from isthmus.doctor.patient import Patient
     from isthmus.estimator import Autoencoder
     from isthmus.training.training import Training
 
@@ -28,19 +30,17 @@ USUAL_STEPS = 3_000
 SHARE = 0.01
 
 
-def usual(training: Training, rows: int) -> list[Remedy]:
-    """The settings that suit most trainings, where this one's are far from them: several mistakes are one remedy.
-
-    rows : trained on.
-    """
-    own, rate = resolved(training.optimizer, "training.optimizers").peak_learning_rate, peak_rate(training)
+def usual(patient: Patient) -> list[Remedy]:
+    """The settings that suit most trainings, where this one's are far from them: several mistakes are one remedy."""
+    training: Training = part_of_model(patient).part("training")
+    rate = peak_rate(training)
     patch: dict[str, Any] = {}
     words = []
-    if not 1 / FAR < rate / own < FAR:
-        patch["training__learning_rate"] = None
-        words.append(f"at the optimizer's own rate of {own:g} instead of {rate:g}")
-    if rate >= FAR * own:
-        epochs = max(3 * training.max_epochs, usual_epochs(training, rows))
+    if far(training):
+        patch["training__learning_rate"], told = tried_rate(patient)
+        words.append(f"{told} instead of {rate:g}")
+    if rate >= FAR * own_rate(training):
+        epochs = max(3 * training.max_epochs, usual_epochs(training, patient.train.total))
         patch["training__max_epochs"] = epochs
         words.append(f"for {epochs} epochs, since short steps take more of them")
     if not training.shuffle:
@@ -50,6 +50,28 @@ def usual(training: Training, rows: int) -> list[Remedy]:
         patch["training__schedule"] = "cosine"
         words.append("with a rate that falls to 0 at the end")
     return [Remedy(f"Train as suits most data: {', '.join(words)}.", patch)] if patch else []
+
+
+def far(training: Training) -> bool:
+    """Whether the learning rate is far from the optimizer's own."""
+    return not 1 / FAR < peak_rate(training) / own_rate(training) < FAR
+
+
+def own_rate(training: Training) -> float:
+    """The learning rate of the optimizer where none is given."""
+    return float(resolved(training.optimizer, "training.optimizers").peak_learning_rate)
+
+
+def tried_rate(patient: Patient) -> tuple[float | None, str]:
+    """A learning rate for a training from fresh weights, None for the optimizer's own, and what it is in words."""
+    found = trials(patient)
+    if found is None:
+        return None, f"at the optimizer's own rate of {own_rate(part_of_model(patient).part('training')):g}"
+    among = ", ".join(f"{rate:g}" for rate in found.rates)
+    return (
+        found.rate,
+        f"at a rate of {found.rate:g}, a third of the best of {among} in trials of {found.steps} steps,",
+    )
 
 
 def usual_epochs(training: Training, rows: int) -> int:

@@ -11,19 +11,22 @@ from torch import Tensor, nn
 
 from isthmus.assembly import built
 from isthmus.codes.gaussian import Gaussian
-from isthmus.composition import Composition, Parts
+from isthmus.composition import Composition, Parts, by_blocks
 from isthmus.corruptions.levelled import LevelledCorruption
+from isthmus.doctor.rows import Rows
+from isthmus.objective import Objective, total
 from isthmus.training.feeding import MemoryFeed
 from isthmus.training.initial.from_model import FromModel
 from isthmus.training.initial.kaiming import Kaiming
 from isthmus.training.initial.pretraining import Pretraining
 from isthmus.training.loop import INITIAL_ROWS, resolved, train
 from isthmus.training.schedules.linear import Linear
-from isthmus.types import Batch
+from isthmus.types import Batch, Context
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from isthmus.doctor.patient import Patient
-    from isthmus.doctor.rows import Rows
     from isthmus.estimator import Autoencoder
     from isthmus.penalties.penalty import Penalty
     from isthmus.training.initial.initial import Initial
@@ -112,7 +115,19 @@ def continued(
     optimizer : the training's own by default.
     Random: from the patient's seed. Raises NonFiniteError where that diverges.
     """
-    network = copied(patient)
+    return shortly_trained(copied(patient), patient, batch, rate=rate, epochs=epochs, optimizer=optimizer)
+
+
+def shortly_trained(
+    network: Composition,
+    patient: Patient,
+    batch: Batch,
+    *,
+    rate: float,
+    epochs: int,
+    optimizer: Optimizer | None = None,
+) -> Composition:
+    """A network trained in place as :func:`continued` trains the copy that it makes."""
     training: Training = part_of_model(patient).part("training")
     plan = dataclasses.replace(
         training,
@@ -134,6 +149,45 @@ def continued(
     feed = MemoryFeed(batch, batch_size=size, shuffle=True, seed=patient.seed)
     train(network, feed, plan, seed=patient.seed)
     return network.eval()
+
+
+def divided(patient: Patient) -> tuple[Rows, Rows]:
+    """Rows to learn from and rows to judge by: a fifth of the training rows where there are no others."""
+    return (patient.train, patient.test) if patient.held_out else fifth(patient.train)
+
+
+def fifth(rows: Rows) -> tuple[Rows, Rows]:
+    """Four fifths of some rows, and the first fifth, each with what is known of them."""
+    first = len(rows) // 5
+    parts = [
+        Rows(
+            rows.x[place],
+            None if rows.known is None else rows.known[place],
+            None if rows.labels is None else rows.labels[place],
+            rows.total,
+        )
+        for place in (slice(first, None), slice(first))
+    ]
+    return parts[0], parts[1]
+
+
+def errors_of(
+    patient: Patient, network: Composition, rows: Rows
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(n,) squared errors and (n,) nats of the whole objective, without noise."""
+    batch = batch_of(patient, rows)
+    objective = Objective(network)
+    with torch.no_grad():  # not inference_mode: penalties may differentiate
+        outputs = by_blocks(network.reconstruct, batch.x, network=network)
+        nats = [
+            total(objective(Batch(*part), Context())).double().numpy()
+            for part in zip(*(_pieces(value, len(batch)) for value in vars(batch).values()), strict=True)
+        ]
+    return rows.squares(outputs.numpy().reshape(len(rows), -1)).sum(axis=1), np.concatenate(nats)
+
+
+def _pieces(value: Any, rows: int) -> Any:
+    return [None] * -(-rows // 1024) if value is None else value.split(1024)
 
 
 def step_rows(training: Training, rows: int) -> int:

@@ -275,7 +275,7 @@ def _remedies(patient: Patient, layer: _Layer, begun: bool) -> list[Remedy]:
         penalties = (*model.penalties, AuxiliaryK(after=max(1, min(10_000, 2 * patient.train.total))))
         found.append(Remedy("Give idle units of the code a loss of their own.", {"penalties": penalties}))
     slower = {"training__learning_rate": peak_rate(training) / 10}
-    found += usual(training, patient.train.total)
+    found += usual(patient)
     far = bool(found)
     found.append(Remedy("Train with a learning rate ten times smaller.", slower))
     if layer.activation in SQUASHING:

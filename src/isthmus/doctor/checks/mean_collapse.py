@@ -132,7 +132,7 @@ class MeanCollapse(Check):
             "training__learning_rate": peak_rate(training) / 10,
             "training__max_epochs": 2 * training.max_epochs,
         }
-        found = [*relieved(patient.model), *usual(training, patient.train.total), Remedy(slower.text, patch)]
+        found = [*relieved(patient.model), *usual(patient), Remedy(slower.text, patch)]
         code = patient.model.part("code")
         if isinstance(code, Gaussian) and code.beta:
             lighter = "Weigh the divergence from the prior less: it may cost more than the code is worth."

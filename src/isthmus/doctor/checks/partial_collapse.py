@@ -264,7 +264,7 @@ def _remedies(
     patient: Patient, columns: AveragedColumns, by_columns: Severity, by_groups: Severity
 ) -> list[Remedy]:
     model = patient.model
-    found = [] if model is None else [*relieved(model), *usual(model.part("training"), patient.train.total)]
+    found = [] if model is None else [*relieved(model), *usual(patient)]
     bad = ("warning", "failure")
     averaged = columns.by_pca | columns.by_others
     if by_columns in bad and bool((averaged & columns.small).any()):

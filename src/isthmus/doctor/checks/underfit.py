@@ -7,37 +7,33 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
-import torch
 from scipy.stats import theilslopes
 
-from isthmus.composition import by_blocks
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
-from isthmus.doctor.remedies import USUAL_STEPS, relieved, usual, usual_epochs
+from isthmus.doctor.remedies import USUAL_STEPS, far, relieved, tried_rate, usual, usual_epochs
 from isthmus.doctor.retraining import (
     batch_of,
     continued,
     copied,
+    divided,
+    errors_of,
     operations,
     part_of_model,
     peak_rate,
     step_rows,
 )
-from isthmus.doctor.rows import Rows
 from isthmus.doctor.statistics import structure_free
 from isthmus.doctor.statistics.intervals import Interval, mean, ratio
 from isthmus.errors import NonFiniteError
-from isthmus.objective import Objective, total
 from isthmus.training.loop import resolved
 from isthmus.training.optimizers.adam import Adam
-from isthmus.types import Batch, Context
+from isthmus.types import Batch
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from isthmus.composition import Composition
     from isthmus.doctor.finding import Finding
     from isthmus.doctor.patient import Patient
+    from isthmus.doctor.rows import Rows
     from isthmus.training.training import Training
 
 #: Shares of the error that a short continuation takes away. A rate that falls once more is worth some per cent to
@@ -107,10 +103,10 @@ class Underfit(Check):
 
     def run(self, patient: Patient) -> Finding:
         training: Training = part_of_model(patient).part("training")
-        learned, judged = _divided(patient)
+        learned, judged = divided(patient)
         network = copied(patient)
         judged = structure_free.first(judged, int(max(JUDGES, WORK / (4.0 * max(1.0, operations(network))))))
-        before = _errors(patient, network, judged)
+        before = errors_of(patient, network, judged)
         variance = judged.squares(patient.baselines.mean[None]).sum()
         if before[0].sum() <= EXACT * variance:
             return self.finding(
@@ -139,7 +135,7 @@ class Underfit(Check):
                 network = continued(patient, batch, rate=factor * peak, epochs=epochs, optimizer=optimizer)
             except NonFiniteError:
                 continue  # a rate at which the training breaks does not show that more of it would help
-            after = _errors(patient, network, judged)
+            after = errors_of(patient, network, judged)
             fell = mean(before[1] - after[1], generator)
             left = ratio(after[0], before[0], generator)
             least = WARNING if factor <= 1 else FAST_WARNING
@@ -193,24 +189,6 @@ class Underfit(Check):
         )
 
 
-def _divided(patient: Patient) -> tuple[Rows, Rows]:
-    """Rows to learn from and rows to judge by: a fifth of the training rows where there are no others."""
-    train = patient.train
-    if patient.held_out:
-        return train, patient.test
-    first = len(train) // 5
-    parts = [
-        Rows(
-            train.x[place],
-            None if train.known is None else train.known[place],
-            None if train.labels is None else train.labels[place],
-            train.total,
-        )
-        for place in (slice(first, None), slice(first))
-    ]
-    return parts[0], parts[1]
-
-
 def _key(name: str) -> str:
     """The name of a continuation as one of evidence."""
     return name.removeprefix("the ").removeprefix("a ").replace("'s", "").replace(" ", "_").lower()
@@ -231,25 +209,6 @@ def _size(patient: Patient, learned: Rows, training: Training) -> tuple[int, Bat
     optimizer = resolved(training.optimizer, "training.optimizers")
     dear = epochs * steps * optimizer.multiplications(network.parameters()) > DEAR * WORK
     return epochs, batch, Adam() if dear else None
-
-
-def _errors(
-    patient: Patient, network: Composition, rows: Rows
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """(n,) squared errors and (n,) nats of the whole objective, without noise."""
-    batch = batch_of(patient, rows)
-    objective = Objective(network)
-    with torch.no_grad():  # not inference_mode: penalties may differentiate
-        outputs = by_blocks(network.reconstruct, batch.x, network=network)
-        nats = [
-            total(objective(Batch(*part), Context())).double().numpy()
-            for part in zip(*(_pieces(value, len(batch)) for value in vars(batch).values()), strict=True)
-        ]
-    return rows.squares(outputs.numpy().reshape(len(rows), -1)).sum(axis=1), np.concatenate(nats)
-
-
-def _pieces(value: Any, rows: int) -> Any:
-    return [None] * -(-rows // 1024) if value is None else value.split(1024)
 
 
 def _records(patient: Patient) -> list[dict[str, Any]]:
@@ -305,7 +264,7 @@ def _remedies(patient: Patient, best: _Continuation) -> list[Remedy]:
     first = Remedy(
         f"Train {words} times as long.", longer | ({"training__patience": None} if training.patience else {})
     )
-    sound = [*relieved(part_of_model(patient)), *usual(training, patient.train.total)]
+    sound = [*relieved(part_of_model(patient)), *usual(patient)]
     slower = Remedy(
         "Train longer, from a smaller rate that falls to 0.",
         longer | {"training__learning_rate": rate / 3, "training__schedule": "cosine"},
@@ -315,9 +274,7 @@ def _remedies(patient: Patient, best: _Continuation) -> list[Remedy]:
         much_faster = longer | {"training__learning_rate": best.times * rate}
         raised = [Remedy("Train longer at ten times the rate.", much_faster)]
         # A rate that would be far from the usual ones makes up for epochs that are missing.
-        usually = not usual(
-            dataclasses.replace(training, learning_rate=best.times * rate, shuffle=True), patient.train.total
-        )
+        usually = not far(dataclasses.replace(training, learning_rate=best.times * rate))
         return [*(raised + few if usually else few + raised), *sound, faster, first]
     return [*sound, *few, *([slower, first] if best.times < 1 else [first, faster])]
 
@@ -328,8 +285,16 @@ def _few_steps(patient: Patient, training: Training) -> list[Remedy]:
     done, epochs = steps * max(1, len(_records(patient))), usual_epochs(training, patient.train.total)
     if 3 * done > USUAL_STEPS:
         return []
-    text = f"Train for {_epochs(epochs)}: {done:,} steps are few for any network, {epochs * steps:,} suit small ones."
-    patch: dict[str, Any] = {"training__max_epochs": epochs, "training__schedule": "cosine"}
+    rate, told = tried_rate(patient)
+    text = (
+        f"Train for {_epochs(epochs)}, {told.rstrip(',')}: {done:,} steps are few for any network, "
+        f"{epochs * steps:,} suit small ones."
+    )
+    patch: dict[str, Any] = {
+        "training__max_epochs": epochs,
+        "training__learning_rate": rate,
+        "training__schedule": "cosine",
+    }
     return [Remedy(text, patch | ({"training__patience": None} if training.patience else {}))]
 
 

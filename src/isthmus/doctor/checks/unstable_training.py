@@ -286,7 +286,7 @@ def _remedies(patient: Patient, *, vanishing: bool) -> list[Remedy]:
     if not vanishing:
         return [
             *relieved(part_of_model(patient)),
-            *usual(training, patient.train.total),
+            *usual(patient),
             slower[0],
             clipped,
             slower[1],
