@@ -52,6 +52,10 @@ def test_there_are_no_trials_of_few_rows_or_large_networks():
     assert trials(patient(hidden=(2000, 2000))) is None
 
 
+def test_small_batches_do_not_make_trials_longer():
+    assert trials(patient(batch_size=2)).steps <= STEPS
+
+
 def test_rates_at_which_training_breaks_are_left_out(monkeypatch):
     whole = rates.shortly_trained
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
 
+import numpy as np
+
 from isthmus.doctor.retraining import (
     batch_of,
     errors_of,
@@ -16,6 +18,7 @@ from isthmus.doctor.retraining import (
     step_rows,
     untrained,
 )
+from isthmus.doctor.statistics import structure_free
 from isthmus.errors import NonFiniteError
 from isthmus.training.loop import resolved
 
@@ -68,6 +71,7 @@ def _tried(patient: Patient) -> Trials | None:
     steps = min(STEPS, int(WORK / work))
     if steps < LEAST_STEPS or len(learned) < LEAST_ROWS:
         return None
+    learned = structure_free.first(learned, steps * size)
     epochs = max(1, steps // -(-len(learned) // size))
     nats: dict[float, float] = {}
     batch = batch_of(patient, learned)
@@ -76,7 +80,9 @@ def _tried(patient: Patient) -> Trials | None:
             network = shortly_trained(untrained(patient), patient, batch, rate=rate, epochs=epochs)
         except NonFiniteError:
             continue
-        nats[rate] = float(errors_of(patient, network, judged)[1].mean())
+        found = float(errors_of(patient, network, judged)[1].mean())
+        if np.isfinite(found):
+            nats[rate] = found
     if not nats:
         return None
     # Divisions leave digits that nobody would type.
