@@ -88,7 +88,7 @@ def test_what_was_tried_is_told(isthmus, ill, tmp_path):
         "held out to judge by",
         "before\n  failure  mean-collapse: ",
         "tried\n   1. ",
-        "training.learning_rate=None",
+        "training.learning_rate=0.00333",
         "after\n  Healthy",
         "the model is healthy. The treated model is in",
     ):
