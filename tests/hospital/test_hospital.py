@@ -163,6 +163,8 @@ def test_the_patients_to_treat_are_severe_of_many_illnesses_and_of_the_reported_
     assert len(chosen) == 3
     assert {one.ward for one in chosen} == {"code-of-few-units", "too-few-epochs"}
     assert all(one.seed != 0 and one.kind == "severe" for one in chosen)
+    for one in chosen:
+        assert one in treatable(records, 2, [one.name])  # a run that goes on has treated it
 
 
 def test_the_manifold_has_its_dimension_and_splits_share_no_row():
