@@ -261,8 +261,8 @@ def _pictures(
     bars = Picture(
         "bars",
         {"share of all effects": np.array([effects[unit] / total for unit in units])},
-        "What each unit does to the output when it moves by one standard deviation. Bars of equal height mean that no "
-        "unit matters more than another; a few high ones carry the code.",
+        "What each unit does to the output when it moves by one standard deviation. Bars of equal length mean that no "
+        "unit matters more than another; a few long ones carry the code.",
         names=tuple(f"unit {unit}" for unit in units),
     )
     if patient.has("images"):
