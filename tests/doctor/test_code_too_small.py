@@ -7,7 +7,7 @@ from isthmus import Autoencoder
 from isthmus.architectures import Dense
 from isthmus.codes import Deterministic
 from isthmus.doctor.admission import of_model
-from isthmus.doctor.checks.code_too_small import CodeTooSmall, residual_structure
+from isthmus.doctor.checks.code_too_small import CodeTooSmall, residual_dimension, residual_structure
 from isthmus.training import Training
 
 check = CodeTooSmall()
@@ -80,6 +80,50 @@ def test_noise_has_a_high_dimension_that_no_larger_code_could_use():
     found = check(functions(*pca(rows[:600], 2), rows[:600], rows[600:]))
     assert found.evidence["dimension"].low > 10
     assert found.severity == "info"
+
+
+@pytest.mark.parametrize("frame", ["columns", "rotated"])
+@pytest.mark.parametrize("tails", [3, 30])
+def test_the_residuals_of_noise_have_all_the_dimensions_that_they_can_have(frame, tails):
+    generator = np.random.default_rng(3)
+    rows = generator.standard_t(tails, size=(1500, 30))
+    if frame == "rotated":
+        rows = rows @ np.linalg.qr(generator.normal(size=(30, 30)))[0]
+    rows = rows.astype(np.float32)
+    noise = functions(*pca(rows[:1000], 1), rows[:1000], rows[1000:])
+    assert not residual_dimension(noise, generator).surely
+    assert check(noise).severity == "info"
+
+
+def waves(n=1500, seed=0):
+    """Rows on a surface of 3 dimensions in 9 columns, so bent that no direction holds more than another."""
+    angles = 2 * np.pi * np.random.default_rng(seed).uniform(size=(n, 3))
+    bent = [np.sin(angles), np.cos(angles), np.sin(angles + np.roll(angles, 1, axis=1))]
+    return np.concatenate(bent, axis=1).astype(np.float32)
+
+
+def test_what_curves_has_structure_that_its_directions_do_not_show():
+    rows = waves()
+    left = functions(*pca(rows[:1000], 2), rows[:1000], rows[1000:])
+    directions = residual_structure(left, 1, np.random.default_rng(0))
+    assert not directions.structured.above(0.1)
+    bent = residual_dimension(left, np.random.default_rng(0))
+    assert bent.surely
+    found = check(left)
+    assert found.severity == "warning"
+    assert found.evidence["dimension_of_residuals"].high < found.evidence["dimension_of_residuals"].against
+
+
+def test_the_dimension_of_residuals_is_read_from_rows_without_unknown_entries():
+    rows = waves()
+    rows[::3, 1] = np.nan
+    training = Training(max_epochs=3, batch_size=64, threads=1)
+    model = Autoencoder(Dense(hidden=(32,)), code=1, training=training, random_state=0).fit(rows[:1000])
+    bent = residual_dimension(of_model(model, rows[:1000], rows[1000:]), np.random.default_rng(0))
+    assert bent.found.rows == 1000
+    few = np.where(np.arange(1500)[:, None] % 50 > 0, np.nan, rows).astype(np.float32)
+    few[:, 0] = 1
+    assert residual_dimension(of_model(model, few[:1000], few[1000:]), np.random.default_rng(0)) is None
 
 
 def test_a_roll_rolled_flat_loses_much_but_has_two_dimensions():

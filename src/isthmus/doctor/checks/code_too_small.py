@@ -14,6 +14,7 @@ from isthmus.doctor.finding import Measure, Picture, Remedy
 from isthmus.doctor.remedies import resized
 from isthmus.doctor.statistics.dimension import CLEARLY, FEWEST, NEIGHBORS, ROWS, Dimension, distinct
 from isthmus.doctor.statistics.intervals import Interval, of_sums, quotient
+from isthmus.metrics.intrinsic_dimension import maximum_likelihood
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 FAILURE, WARNING = 0.3, 0.1
 #: Share of what the leading directions of shuffled residuals leave that those of residuals must take surely.
 STRUCTURE = 0.1
+#: Share of their dimensions that residuals with structure surely lack: heavy-tailed noise in any frame comes to 0.02.
+FEWER = 0.03
 #: Directions that a picture shows.
 SHOWN = 20
 
@@ -44,6 +47,9 @@ class CodeTooSmall(Check):
     The loss is read from residuals: their principal directions are found on training rows and tried on held-out ones,
     as many as the code lacks. A larger code saves about that much or more, since the model could add those directions
     as they are. Residuals with each column shuffled by itself are the null: they have the same sizes and no structure.
+    Of few columns any directions hold much, and what curves has no direction. So the residuals' own dimension is a
+    second witness of structure, beside residuals of the same spread whose columns or principal coordinates are
+    shuffled.
     """
 
     code: ClassVar[str] = "code-too-small"
@@ -98,7 +104,21 @@ class CodeTooSmall(Check):
             ),
             "bias": "both estimates of the dimension are too low above about 10 dimensions, and from few rows",
         }
-        severity = _severity(found.low, size, left)
+        # Asked only where it decides: neighbours among residuals take as long as the rest of the check.
+        costly = found.low > size and left.saved.above(WARNING)
+        bent = residual_dimension(patient, patient.generator(self.code)) if costly else None
+        if bent is not None:
+            evidence["dimension_of_residuals"] = Measure(
+                bent.found.value,
+                f"intrinsic dimension of the residuals by {NEIGHBORS} nearest neighbours",
+                bent.found.low,
+                bent.found.high,
+                bent.found.rows,
+                bent.null.value,
+                "residuals whose columns or principal coordinates are shuffled one by one, whichever have fewer",
+            )
+        structured = left.structured.above(STRUCTURE) or (bent is not None and bent.surely)
+        severity = _severity(found.low, size, left, structured)
         return self.finding(
             severity,
             _title(severity, dimension, size, left, missing),
@@ -174,6 +194,45 @@ def residual_structure(patient: Patient, count: int, generator: np.random.Genera
     )
 
 
+@dataclass(frozen=True)
+class Bent:
+    """The dimension of residuals, and the lower of those of rows that have as much spread and no structure."""
+
+    found: IntrinsicDimension
+    null: IntrinsicDimension
+
+    @property
+    def surely(self) -> bool:
+        """Whether the residuals surely have fewer dimensions, so that they are no noise."""
+        return self.found.high < (1 - FEWER) * self.null.low
+
+
+def residual_dimension(patient: Patient, generator: np.random.Generator) -> Bent | None:
+    """Of rows without unknown entries, training and held-out ones; None where fewer than :data:`FEWEST` differ.
+
+    Noise may have independent columns, or independent coordinates in some other frame; shuffling one by one leaves
+    the dimension of the former alone, shuffling principal coordinates that of the latter.
+    """
+    parts = [(patient.test, patient.reconstruction)]
+    if patient.held_out:
+        parts.append((patient.train, patient.train_reconstruction))
+    residuals = np.concatenate([_complete_differences(*part) for part in parts])
+    if len(np.unique(residuals, axis=0)) < FEWEST:
+        return None
+    coordinates = residuals @ np.linalg.svd(residuals, full_matrices=False)[2].T
+    shuffled = (generator.permuted(values.T, axis=1).T for values in (residuals, coordinates))
+    found, *nulls = (maximum_likelihood(rows, neighbors=NEIGHBORS) for rows in (residuals, *shuffled))
+    return Bent(found, min(nulls, key=lambda null: null.low))
+
+
+def _complete_differences(rows: Rows, reconstruction: NDArray[np.float32]) -> Array:
+    """(at most ROWS, features) centered residuals of rows of which every entry is known."""
+    found = _differences(rows, reconstruction)
+    if rows.known is not None:
+        found = found[rows.known[:ROWS].all(axis=1)]
+    return found - found.mean(axis=0) if len(found) else found
+
+
 def _share(sums: Array, *, place: int, of: int) -> Array:
     """One sum over another; 0 where there is nothing to share."""
     return np.nan_to_num(quotient(sums[..., place], sums[..., of]))
@@ -211,10 +270,10 @@ def _dimension(found: IntrinsicDimension, how: str, size: int) -> Measure:
     return Measure(found.value, what, found.low, found.high, found.rows, size, "the code size")
 
 
-def _severity(low: float, size: int, left: Structure) -> Severity:
+def _severity(low: float, size: int, left: Structure, structured: bool) -> Severity:
     if not low > size:
         return "ok"
-    if left.structured.above(STRUCTURE):
+    if structured:
         if left.saved.above(FAILURE) and low > CLEARLY * size:
             return "failure"
         if left.saved.above(WARNING):
