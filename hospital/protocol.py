@@ -15,7 +15,7 @@ SEVERITIES = ("mild", "moderate", "severe")
 #: Data sets that thresholds, cures and the settings of controls were chosen by.
 SEEN = ("digits", "mnist", "fault", "satellite", "manifold")
 #: Data sets that nothing was chosen by. They have no patients of the calibration seed.
-UNSEEN = ("vowels", "magic")
+UNSEEN = ("cover", "celeba")
 ALL = (*SEEN, *UNSEEN)
 #: Four of the seen ones each, so that hundreds of patients fit into an hour.
 NO_MNIST, NO_FAULT, NO_SATELLITE = (
