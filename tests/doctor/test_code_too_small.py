@@ -7,7 +7,8 @@ from isthmus import Autoencoder
 from isthmus.architectures import Dense
 from isthmus.codes import Deterministic
 from isthmus.doctor.admission import of_model
-from isthmus.doctor.checks.code_too_small import CodeTooSmall, residual_dimension, residual_structure
+from isthmus.doctor.checks.code_too_small import CodeTooSmall
+from isthmus.doctor.statistics.residuals import residual_dimension, residual_structure
 from isthmus.training import Training
 
 check = CodeTooSmall()
