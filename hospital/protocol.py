@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 SEVERITIES = ("mild", "moderate", "severe")
 #: Data sets that thresholds, cures and the settings of controls were chosen by.
 SEEN = ("digits", "mnist", "fault", "satellite", "manifold")
-#: Data sets that nothing was chosen by. They have no patients of the calibration seed.
+#: Data sets that no threshold and no control's setting was chosen by. They have no patients of the calibration seed.
 UNSEEN = ("cover", "celeba")
 ALL = (*SEEN, *UNSEEN)
 #: Four of the seen ones each, so that hundreds of patients fit into an hour.

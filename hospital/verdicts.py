@@ -91,7 +91,7 @@ def by_data(records: list[Record]) -> str:
     ]
     rows.append(["controls without a bad finding", *(one.short() for one in clear)])
     return markdown(["illness", *sets], rows) + (
-        f"\n\nNothing was chosen by {' and '.join(UNSEEN)}: no threshold, no cure and no setting of a control."
+        f"\n\nNo threshold and no setting of a control was chosen by {' and '.join(UNSEEN)}."
     )
 
 

@@ -59,6 +59,23 @@ def test_a_code_of_more_numbers_than_columns_is_trained_to_copy_and_its_remedies
     assert check(patient(cured)).severity == "ok"
 
 
+def test_a_linear_copy_becomes_a_narrow_code_between_hidden_layers():
+    training = Training(max_epochs=60, batch_size=64, learning_rate=3e-3, threads=1)
+    model = Autoencoder(Dense(hidden=()), code=96, training=training, random_state=0).fit(digits()[0])
+    found = check(patient(model))
+    assert found.severity == "failure"
+    between, smaller = found.remedies[:2]
+    nodes, size = between.patch["architecture__hidden"][0], between.patch["code__size"]
+    assert smaller.patch == {"code__size": size}
+    weights = sum(value.numel() for value in model.network_.parameters())
+    assert 2 * nodes * (64 + size) == pytest.approx(weights, rel=0.05)
+    cured = copy.deepcopy(model).set_params(**between.patch).fit(digits()[0])
+    assert check(patient(cured)).severity == "ok"
+    plain = model.set_params(**smaller.patch).fit(digits()[0])
+    errors = [one.reconstruction_error(digits()[1]).mean() for one in (cured, plain)]
+    assert errors[0] < errors[1]
+
+
 def test_modules_that_hand_entries_on_beside_the_code_give_way_to_layers_that_cannot():
     options = {"leaked": 64, "hidden": (16,)}
     leaking = Custom("hospital.leak:Encoder", "hospital.leak:Decoder", options, options)

@@ -345,6 +345,22 @@ def test_findings_that_are_paid_in_error_may_cost_as_much_as_pca_loses():
     assert verdict("lost-information", 0.05, 0.0, rescaled=True)  # columns count that did not
 
 
+def test_what_is_wrong_with_a_model_of_less_than_half_the_error_was_hidden_before():
+    noise = np.random.default_rng(0).uniform(0.9, 1.1, size=(300, 1))
+
+    def verdict(error, treated="failure", new="warning"):
+        found = Comparison(noise * [1.0, 2.0, 2.0], noise * [error, 2.0, 2.0], np.random.default_rng(0))
+        before = report(**{"dead-units": treated, "overfit": "ok"})
+        return judged("dead-units", before, report(**{"dead-units": "ok", "overfit": new}), found)
+
+    assert verdict(0.4).accepted
+    assert verdict(0.4).reason.endswith("overfit was uncovered: warning.")
+    assert not verdict(0.6).accepted
+    assert verdict(0.6).worse == ("overfit",)
+    assert not verdict(0.4, new="failure").accepted  # as harmful as what is gone
+    assert not verdict(0.4, treated="warning").accepted
+
+
 def test_what_does_not_lower_the_error_is_no_cure_of_an_error_too_large():
     noise = np.random.default_rng(0).uniform(0.5, 1.5, size=(300, 1))
 

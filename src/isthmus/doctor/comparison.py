@@ -42,6 +42,9 @@ PAID_IN_ERROR = frozenset(
         "blur",
     }
 )
+#: Held-out error over that of the model before, surely below which a model is another one: what is wrong with it could
+#: not be seen of one that had learned so little.
+HALVED = 0.5
 #: Share of the variance that such a cure may cost, unless what is left is as good as PCA of the new code's size.
 PRICE = 0.1
 
@@ -94,6 +97,11 @@ class Comparison:
         """True where the errors surely grew, by more than what is tolerated as far as the rows say."""
         return self.ratio.above(1) and self.ratio.value > TOLERANCE
 
+    @property
+    def halved(self) -> bool:
+        """True where the errors surely fell to less than half of what they were."""
+        return self.ratio.below(HALVED)
+
     @cached_property
     def affordable(self) -> bool:
         """True unless the model surely gave up too much of the variance and is surely worse than PCA of its size."""
@@ -122,12 +130,13 @@ def judged(code: str, before: Report, after: Report, errors: Comparison) -> Verd
     """Whether a treatment of the finding ``code`` is kept.
 
     It is where that finding is gone (its question may no longer arise), no other finding is worse, and the held-out
-    error is no larger than the finding allows. What was not answered before and now is less harmful than what is gone
-    was not caused but uncovered: it is the next to be treated.
+    error is no larger than the finding allows. What was not answered before, or of a model of twice the error, and now
+    is less harmful than what is gone was not caused but uncovered: it is the next to be treated.
     """
     old, new = before[code], after[code]
     pairs = [(finding, before[finding.code]) for finding in after if finding.code != code]
-    worse = [pair for pair in pairs if pair[0].worse_than(pair[1]) and not _uncovered(*pair, old)]
+    uncovered = [now for now, then in pairs if _uncovered(now, then, old, errors)]
+    worse = [(now, then) for now, then in pairs if now.worse_than(then) and now not in uncovered]
     objections = [] if not new.bad else [_remains(old, new)]
     objections += [f"{now.code} went from {then.severity} to {now.severity}" for now, then in worse]
     costly = too_dear(code, errors)
@@ -141,7 +150,7 @@ def judged(code: str, before: Report, after: Report, errors: Comparison) -> Verd
     reasons = [
         f"the question of {code} no longer arises" if new.severity == "skipped" else f"{code} is gone",
         errors.words(),
-        *(f"{now.code} was uncovered: {now.severity}" for now, then in pairs if _uncovered(now, then, old)),
+        *(f"{now.code} was uncovered: {now.severity}" for now in uncovered),
     ]
     return Verdict(accepted=True, reason=f"{'; '.join(reasons)}.", gone=True)
 
@@ -164,10 +173,11 @@ def _remains(old: Finding, new: Finding) -> str:
     return f"{new.code} went from {old.severity} to {new.severity} and is not gone"
 
 
-def _uncovered(now: Finding, then: Finding, treated: Finding) -> bool:
+def _uncovered(now: Finding, then: Finding, treated: Finding, errors: Comparison) -> bool:
     """Whether a bad finding could not be seen before and is less harmful than what was treated."""
     harm = SEVERITIES.index
-    return now.bad and then.severity == "skipped" and harm(now.severity) < harm(treated.severity)
+    hidden = then.severity == "skipped" or (now.worse_than(then) and errors.halved)
+    return now.bad and hidden and harm(now.severity) < harm(treated.severity)
 
 
 def held_out_errors(model: Autoencoder, X: Any, unit: NDArray[np.float64]) -> Errors:

@@ -291,7 +291,10 @@ def _remedies(patient: Patient) -> list[Remedy]:
     else:
         found = [Remedy(words, {"code__size": size})]
         units = ample_units(patient) or size
-        if isinstance(patient.model.part("architecture"), Custom):
+        architecture = patient.model.part("architecture")
+        if isinstance(architecture, Dense) and not architecture.hidden:
+            found.insert(0, _between_hidden_layers(patient.model, patient.features, size, words))
+        if isinstance(architecture, Custom):
             found.append(_without_a_way_around(patient.model, patient.features, min(size, units)))
         elif units < size:
             smaller = f"Make the code smaller still: {units} units leave the data room to spare, by their dimension."
@@ -303,10 +306,24 @@ def _remedies(patient: Patient) -> list[Remedy]:
     return found
 
 
+def _nodes(model: Autoencoder, features: int, size: int) -> int:
+    """Of one hidden layer on either side of a code of ``size`` units, for about as many weights as the model has."""
+    weights = sum(value.numel() for value in model.network_.parameters())
+    return max(2 * size, weights // (2 * (features + size)))
+
+
+def _between_hidden_layers(model: Autoencoder, features: int, size: int, words: str) -> Remedy:
+    """A code that is narrow and has no layers around it would be PCA, which a small network does better than."""
+    nodes = _nodes(model, features, size)
+    text = (
+        f"{words} Put it between hidden layers of {nodes} nodes: without any, a code that cannot copy is PCA."
+    )
+    return Remedy(text, {"architecture__hidden": (nodes,), "code__size": size})
+
+
 def _without_a_way_around(model: Autoencoder, features: int, size: int) -> Remedy:
     """A layer of isthmus, with about as many weights, in the place of modules that may hand entries on."""
-    weights = sum(value.numel() for value in model.network_.parameters())
-    nodes = max(2 * size, weights // (2 * (features + size)))
+    nodes = _nodes(model, features, size)
     text = (
         "Use a network with no way around the code, such as plain dense layers: modules of your own may hand entries "
         f"on beside it, and no code is small enough for those; {nodes} hidden nodes are about as many weights, with a "
