@@ -22,11 +22,10 @@ these tables; every number here is from such a run, on the machine that stands b
 No patient's weights were written to suit a check: each is trained, with one thing done wrong in one of three degrees,
 on small data, with three seeds. A control is a recipe of isthmus with sound settings. Patients of seed 0 are the
 calibration part, which thresholds may be chosen by; sensitivity and specificity are reported on others, and on data
-sets that no threshold was chosen by. Seeds 1 to 10, ADBench's pendigits, cardio, letter, vowels
-and magic and the Frey faces were reported on before and then showed what to mend: remedies, when a treatment is kept,
-two nulls (of `overfit` and `code-too-small`), what counts as structure beside the latter's, and controls that had not
-been trained well. So they say nothing about the doctor as it is now, and
-others took their places."""
+sets that no threshold was chosen by. Seeds 1 to 10, ADBench's pendigits, cardio, letter, vowels and magic and the Frey
+faces were reported on before and then showed what to mend: remedies, when a treatment is kept, two nulls (of `overfit`
+and `code-too-small`), what counts as structure beside the latter's, and controls that had not been trained well. So
+they say nothing about the doctor as it is now, and others took their places."""
 
 
 def write() -> None:
