@@ -51,6 +51,17 @@ def test_copies_stand_in_one_fold_so_that_repeated_rows_are_no_difference():
     assert not classifier_auc(repeated, drawn(5), generator()).above(0.55)
 
 
+def test_rows_that_are_all_alike_or_nearly_are_told_apart_no_better_than_chance():
+    same = np.zeros((40, 3))
+    found = classifier_auc(same, same, np.random.default_rng(0))
+    assert (found.value, found.low, found.high) == (0.5, 0.0, 1.0)
+    for contents in (2, 3, 4):
+        rows = np.repeat(np.arange(contents, dtype=np.float64), 40)[:, None] * np.ones(3)
+        for seed in range(5):
+            found = classifier_auc(rows, rows, np.random.default_rng(seed))
+            assert found.value == pytest.approx(0.5)
+
+
 def test_the_kernel_sees_nothing_in_one_distribution_and_all_of_two_points():
     same = kernel_test(drawn(0), drawn(1), generator())
     assert same.p > 0.05 and abs(same.squared) < 0.01

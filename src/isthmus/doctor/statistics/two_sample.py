@@ -186,8 +186,13 @@ def _placed(scores: Array, among: Array) -> Array:
 def _scores(
     learn: NDArray[Any], side: NDArray[Any], judge: NDArray[Any], generator: np.random.Generator
 ) -> Array:
-    """(n,) scores of the judged rows by whichever classifier is better within the rows that it learns from."""
+    """(n,) scores of the judged rows by whichever classifier is better within the rows that it learns from.
+
+    Where these are so much alike that a part of them has not both sides, there is nothing to choose by: the linear one.
+    """
     inner = folds_of_contents(learn, 4, generator) > 0
+    if min(np.unique(side[part]).size for part in (inner, ~inner)) < 2:
+        return np.asarray(_linear(learn, side, generator)(judge))
     qualities = []
     for build in _CLASSIFIERS:
         scores = build(learn[inner], side[inner], generator)(learn[~inner])
