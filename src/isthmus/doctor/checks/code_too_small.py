@@ -16,13 +16,9 @@ from isthmus.doctor.statistics.residuals import Structure, residual_dimension, r
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
     from isthmus.doctor.finding import Finding, Severity
     from isthmus.doctor.patient import Patient
     from isthmus.metrics.intrinsic_dimension import IntrinsicDimension
-
-    Array = NDArray[np.float64]
 
 #: Shares of all variance that a code grown to the dimension surely saves: below, a small code is a choice. Sound models
 #: of the hospital's calibration part that are smaller than the dimension came to 0.06.
@@ -96,9 +92,9 @@ class CodeTooSmall(Check):
             ),
             "bias": "both estimates of the dimension are too low above about 10 dimensions, and from few rows",
         }
-        # Asked only where it decides: neighbours among residuals take as long as the rest of the check.
-        costly = found.low > size and left.saved.above(WARNING)
-        bent = residual_dimension(patient, patient.generator(self.code)) if costly else None
+        # Asked only where an alarm is possible: below, structure makes no difference.
+        matters = found.low > size and left.saved.above(WARNING)
+        bent = residual_dimension(patient, patient.generator(self.code)) if matters else None
         if bent is not None:
             evidence["dimension_of_residuals"] = Measure(
                 bent.found.value,
