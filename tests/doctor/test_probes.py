@@ -28,6 +28,23 @@ def test_a_score_is_the_mean_over_classes_of_what_was_recognised():
     assert found.value == pytest.approx((2 / 3 + 1) / 2)
 
 
+def test_a_rare_class_is_among_the_rows_that_choose_the_probe_whatever_the_seed():
+    def rare(seed):
+        labels = np.repeat([0, 1], [590, 10])
+        x = (
+            np.random.default_rng(seed).normal(size=(600, 16))
+            + labels[:, None] * np.r_[np.ones(8), np.zeros(8)]
+        )
+        return rows(x, labels)
+
+    train, test = rare(0), rare(1)
+    chosen = labelled(train, test, held_out=True, classes=True)
+    for seed in range(40):
+        found = probe(train.x, test.x, chosen, np.random.default_rng(seed))
+        assert found.kind == "linear"  # trees answer with the frequent class alone
+        assert found.score(generator()).value > 0.7
+
+
 def test_classes_that_rows_tell_apart_are_recognised_and_noise_says_nothing():
     train, test = blobs(0), blobs(1)
     chosen = labelled(train, test, held_out=True, classes=True)
