@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.decomposition import PCA
 from sklearn.metrics import pairwise_distances_argmin
 
 from doctor.patients import digits, functions, healthy, patient
@@ -35,13 +37,28 @@ def test_a_large_network_on_few_rows_is_found_and_its_remedies_can_be_applied():
     assert found.severity == "failure"
     assert found.evidence["excess"].low > 2
     assert found.evidence["nearer_to_training"].low > found.evidence["nearer_to_training"].against
-    for remedy in found.remedies:
+    for remedy in found.remedies[1:]:
         model.set_params(**remedy.patch)
     model.set_params(training__max_epochs=1).fit(X_train)
-    assert model.training.patience == 6
+    assert model.training.patience == 30
     assert model.architecture.hidden == (64, 32)
     assert type(model.corruption).__name__ == "GaussianNoise"
     assert [type(penalty).__name__ for penalty in model.penalties] == ["WeightDecay"]
+
+
+def test_rows_that_are_few_for_a_network_are_given_pca_which_has_less_error_and_no_gap():
+    model, X_train, X_test = memory(40)
+    found = check(of_model(model, X_train, X_test))
+    patch = found.remedy.patch
+    assert patch["architecture"] == Dense(hidden=())
+    linear = clone(model).set_params(**patch).fit(X_train)
+    errors = [np.square(one.reconstruct(X_test) - X_test).mean() for one in (linear, model)]
+    assert errors[0] < errors[1]
+    pca = PCA(patch["code"]).fit(X_train)
+    assert errors[0] == pytest.approx(
+        np.square(pca.inverse_transform(pca.transform(X_test)) - X_test).mean(), rel=0.05
+    )
+    assert check(of_model(linear, X_train, X_test)).severity == "ok"
 
 
 def test_a_code_with_room_for_much_more_than_the_data_is_made_smaller_first():

@@ -94,6 +94,18 @@ def test_a_chain_of_logistic_layers_loses_its_gradient():
     assert model.architecture.activation == "leaky_relu"
 
 
+def test_a_linear_encoder_that_is_best_as_it_is_has_no_gradient_and_lets_every_one_pass():
+    rows = np.random.default_rng(0).normal(size=(200, 4)) @ np.random.default_rng(1).normal(size=(4, 12))
+    training = Training(
+        max_epochs=3, batch_size=32, initial_weights="pca", learning_rate=1e-5, schedule="cosine", threads=1
+    )
+    model = Autoencoder(Dense(hidden=()), code=2, training=training, random_state=0)
+    found = check(of_model(model.fit(rows.astype(np.float32)), rows.astype(np.float32)))
+    assert found.evidence["spread_of_gradients"].value > 1e4
+    assert found.evidence["spread_for_random_errors"].value < 100
+    assert found.severity == "ok"
+
+
 def test_unknown_entries_and_few_rows():
     holes = np.where(np.random.default_rng(1).random(X.shape) < 0.2, np.nan, X)[:31]
     training = Training(max_epochs=30, batch_size=8, threads=1)

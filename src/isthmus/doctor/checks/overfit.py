@@ -7,15 +7,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 from sklearn.metrics import pairwise_distances
 
+from isthmus.architectures.dense import Dense
 from isthmus.codes.deterministic import Deterministic
 from isthmus.corruptions.gaussian_noise import GaussianNoise
 from isthmus.corruptions.masking import Masking
 from isthmus.doctor.check import Check
 from isthmus.doctor.finding import Measure, Picture, Remedy
 from isthmus.doctor.remedies import resized
+from isthmus.doctor.retraining import peak_rate
 from isthmus.doctor.statistics.dimension import ample_units
 from isthmus.doctor.statistics.gaps import cost_of_gap, excess_gap
 from isthmus.doctor.statistics.intervals import Interval, mean, ratio_of_samples
+from isthmus.losses.binary_cross_entropy import BinaryCrossEntropy
+from isthmus.losses.squared_error import SquaredError
 from isthmus.penalties.weight_decay import WeightDecay
 
 if TYPE_CHECKING:
@@ -172,15 +176,26 @@ def _baseline(patient: Patient) -> tuple[list[NDArray[np.float64]], str]:
     train, test = patient.train, patient.test
     mean = _per_entry(train, train.squares(patient.baselines.mean[None]))
     size = max(1, min(len(patient.baselines.components), train.total // ROWS_A_DIRECTION))
-    baselines = patient.baselines.truncated(size)
-    pca = [
-        _per_entry(rows, rows.squares(baselines.pca_reconstruction(rows.x, rows.known)))
-        for rows in (test, train)
-    ]
+    pca = _pca(patient, size)
     if pca[1].mean() > ROUNDING * mean.mean():
         same = size == len(patient.baselines.components)
         return pca, "PCA of the same size" if same else f"PCA with {size} direction{'s' * (size != 1)}"
     return [_per_entry(test, patient.mean_squares), mean], "the mean predictor"
+
+
+def _pca(patient: Patient, size: int) -> list[NDArray[np.float64]]:
+    """Errors of PCA with ``size`` directions on held-out and training rows."""
+    baselines = patient.baselines.truncated(size)
+    return [
+        _per_entry(rows, rows.squares(baselines.pca_reconstruction(rows.x, rows.known)))
+        for rows in (patient.test, patient.train)
+    ]
+
+
+def _gap(errors: list[NDArray[np.float64]]) -> float:
+    """Held-out error in units of the training error."""
+    learned = float(errors[1].mean())
+    return float(errors[0].mean()) / learned if learned else np.inf
 
 
 def _memory(patient: Patient, generator: np.random.Generator) -> dict[str, Measure]:
@@ -246,9 +261,11 @@ def _remedies(patient: Patient, errors: list[NDArray[np.float64]]) -> list[Remed
         return [noisy, more]
     model = patient.model
     training = model.part("training")
-    found = _smaller_code(patient, model)
+    linear = _linear(patient, model, errors)
+    few = patient.train.total < ROWS_A_DIRECTION * patient.code_size
+    found = [*(linear if few else ()), *_smaller_code(patient, model)]
     if training.patience is None:
-        patience = max(5, training.max_epochs // 20)
+        patience = max(10, training.max_epochs // 4)
         fraction = training.validation_fraction or 0.1
         patch = {"training__validation_fraction": fraction, "training__patience": patience}
         found.append(Remedy("Stop when rows that are held out stop getting better.", patch))
@@ -272,7 +289,39 @@ def _remedies(patient: Patient, errors: list[NDArray[np.float64]]) -> list[Remed
         if getattr(model.part("architecture"), "decoder_hidden", None):
             smaller["architecture__decoder_hidden"] = None
         found.append(Remedy("Halve the hidden layers.", smaller))
-    return [*found, more]
+    return [*found, *(() if few else linear), more]
+
+
+def _linear(patient: Patient, model: Autoencoder, errors: list[NDArray[np.float64]]) -> list[Remedy]:
+    """PCA by training, of the most directions whose gap is no warning, where it does better than the model.
+
+    Rows that are too few for a network may still tell of directions.
+    """
+    if not isinstance(model.part("architecture"), Dense) or type(model.part("code")) is not Deterministic:
+        return []
+    if model.penalties or not isinstance(model.network_.parts.loss, BinaryCrossEntropy | SquaredError):
+        return []
+    usual = _gap(_baseline(patient)[0])
+    most = min(len(patient.baselines.components), patient.features // 2)  # more of them might copy
+    for size in range(most, 0, -1):
+        pca = _pca(patient, size)
+        if pca[0].mean() < errors[0].mean() and _gap(pca) <= WARNING * usual:
+            break
+    else:
+        return []
+    text = (
+        f"Use one linear layer on either side of a code of {size} unit{'s' * (size != 1)}, from the principal "
+        f"directions: PCA of {patient.train.total:,} rows has {pca[0].mean() / errors[0].mean():.2g} of the held-out "
+        "error of this network, and hardly a gap."
+    )
+    # From random weights an encoder would keep them in all directions that so few rows do not tell of.
+    patch = resized(model, size) | {
+        "architecture": Dense(hidden=()),
+        "loss": "mse",
+        "training__initial_weights": "pca",
+        "training__learning_rate": peak_rate(model.part("training")) / 10,
+    }
+    return [Remedy(text, patch)]
 
 
 def _smaller_code(patient: Patient, model: Autoencoder) -> list[Remedy]:

@@ -17,6 +17,8 @@ from isthmus.objective import RECONSTRUCTION, Objective, total
 from isthmus.types import Batch, Context
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from isthmus.composition import Composition
@@ -83,11 +85,11 @@ class UnstableTraining(Check):
         )
         course = _both(_course(losses), _course(reconstruction))
         fresh = untrained(patient)
-        now = _gradients(patient, copied(patient), BATCHES)
+        network = copied(patient)
+        now = _gradients(patient, network, BATCHES, _loss)
         layers, burst = now.layers, now.burst
-        moving = {name: share for name, share in layers.items() if share > 0}
-        spread = max(moving.values()) / min(moving.values()) if moving else 1.0
-        before = [share for share in _gradients(patient, fresh, FRESH).layers.values() if share > 0]
+        spread = _spread(layers)
+        passed = _spread(_gradients(patient, network, FRESH, _random_errors).layers)
         stopped = str(model.training_summary_["stopped"])
         first = _first(patient, fresh, losses, reconstruction)
         evidence: dict[str, Any] = {
@@ -116,9 +118,16 @@ class UnstableTraining(Check):
             "spread_of_gradients": Measure(
                 spread,
                 "largest over smallest gradient of a layer, each as a share of its weights",
-                n=len(moving),
-                against=max(before) / min(before) if before else 1.0,
+                n=len(layers),
+                against=_spread(_gradients(patient, fresh, FRESH, _loss).layers),
                 null="the same network before its first step",
+            ),
+            "spread_for_random_errors": Measure(
+                passed,
+                "the same where outputs have random errors, which no layer has learned to avoid",
+                n=len(layers),
+                against=SPREAD,
+                null="threshold of vanishing gradients",
             ),
             "burst": Measure(
                 burst,
@@ -129,7 +138,7 @@ class UnstableTraining(Check):
             ),
             "gradients": layers,
         }
-        severity, title = _judged(course, stopped, first, spread, burst, moving)
+        severity, title = _judged(course, stopped, first, burst, layers, passed)
         pictures = _pictures(course, layers)
         if severity == "ok":
             why = "Sudden rises of the loss, and gradients that vanish or explode, are what unsteady trainings show."
@@ -186,7 +195,7 @@ def _first(patient: Patient, fresh: Composition, *series: NDArray[np.float64]) -
 
 
 def _judged(
-    course: _Course, stopped: str, first: float, spread: float, burst: float, moving: dict[str, float]
+    course: _Course, stopped: str, first: float, burst: float, layers: dict[str, float], passed: float
 ) -> tuple[str, str]:
     """Severity and title, the worst first."""
     epochs = len(course.losses)
@@ -210,8 +219,9 @@ def _judged(
         )
     if burst > BURST:
         return "warning", f"Gradients of some batches are {burst:.0f} times the typical one"
-    if spread > SPREAD:
-        weakest = min(moving, key=lambda name: moving[name])
+    spread = _spread(layers)
+    if min(spread, passed) > SPREAD:
+        weakest = min(_moving(layers), key=lambda name: layers[name])
         return (
             "warning",
             f"Gradients vanish: that of {weakest} is {spread:.0e} times smaller than the largest",
@@ -219,6 +229,17 @@ def _judged(
     if course.spikes:
         return "info", f"The loss jumped in epoch {course.spikes[0]} by {_gain(course)}, and recovered"
     return "ok", "The training ran steadily: no epoch lost much of what had been gained"
+
+
+def _moving(layers: dict[str, float]) -> dict[str, float]:
+    """Those that have a gradient at all."""
+    return {name: share for name, share in layers.items() if share > 0}
+
+
+def _spread(layers: dict[str, float]) -> float:
+    """Largest over smallest gradient of the layers that have one."""
+    shares = _moving(layers).values()
+    return max(shares) / min(shares) if shares else 1.0
 
 
 def _gain(course: _Course) -> str:
@@ -234,7 +255,23 @@ def _losses(patient: Patient, network: Composition) -> tuple[float, float]:
     return float(total(terms).double().mean()), float(terms[RECONSTRUCTION].double().mean())
 
 
-def _gradients(patient: Patient, network: Composition, batches: int) -> _Pass:
+def _loss(network: Composition, batch: Batch, context: Context) -> Tensor:
+    """What training follows."""
+    return total(Objective(network)(batch, context)).mean()
+
+
+def _random_errors(network: Composition, batch: Batch, context: Context) -> Tensor:
+    """A loss whose errors are random: layers that are best as they are have gradients of it all the same."""
+    output = network.decode(network.encode(batch.x, context).z)
+    return (output * torch.randn_like(output)).sum() / len(output)
+
+
+def _gradients(
+    patient: Patient,
+    network: Composition,
+    batches: int,
+    loss: Callable[[Composition, Batch, Context], Tensor],
+) -> _Pass:
     """Gradients of each matrix in units of its own length, over batches as in training, and the largest batch's size.
 
     Sizes are roots of means of squares over batches; the largest batch's is in units of the median.
@@ -245,15 +282,15 @@ def _gradients(patient: Patient, network: Composition, batches: int) -> _Pass:
     matrices = [
         (name, value) for name, value in network.named_parameters() if value.ndim > 1 and value.requires_grad
     ]
-    objective, generator = Objective(network), torch.Generator().manual_seed(patient.seed)
+    generator = torch.Generator().manual_seed(patient.seed)
     squares = []
     network.train()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(patient.seed)
         for first in range(0, min(batches * size, len(batch) - size + 1), size):
-            loss = total(objective(_cut(batch, first, first + size), Context(generator))).mean()
+            wanted = loss(network, _cut(batch, first, first + size), Context(generator))
             found: tuple[Tensor | None, ...] = torch.autograd.grad(
-                loss, [value for _, value in matrices], allow_unused=True
+                wanted, [matrix for _, matrix in matrices], allow_unused=True
             )
             squares.append([0.0 if one is None else float(one.double().square().sum()) for one in found])
     network.eval()
