@@ -332,8 +332,8 @@ def test_findings_that_are_paid_in_error_may_cost_as_much_as_pca_loses():
     noise = generator.uniform(0.9, 1.1, size=(300, 1))
     before = noise * [0.001, 1.0, 0.3]
 
-    def verdict(code, error, pca, **rescaled):
-        found = Comparison(before, noise * [error, 1.0, pca], np.random.default_rng(0), **rescaled)
+    def verdict(code, error, pca, *, rescaled=None):
+        found = Comparison(before, noise * [error, 1.0, pca], np.random.default_rng(0), rescaled=rescaled)
         return judged(code, report(**{code: "failure"}), report(**{code: "ok"}), found).accepted
 
     assert not verdict("mean-collapse", 0.05, 0.3)
@@ -342,14 +342,19 @@ def test_findings_that_are_paid_in_error_may_cost_as_much_as_pca_loses():
     assert not verdict("identity-copy", 0.4, 0.3)
     assert not verdict("identity-copy", 0.4, 0.0)
     assert not verdict("lost-information", 0.05, 0.0)
-    assert verdict("lost-information", 0.05, 0.0, rescaled=True)  # columns count that did not
+    better = Comparison(before, 0.9 * before, np.random.default_rng(0))  # columns count that did not
+    assert verdict("lost-information", 0.05, 0.0, rescaled=better)
 
 
 def test_what_is_wrong_with_a_model_of_less_than_half_the_error_was_hidden_before():
     noise = np.random.default_rng(0).uniform(0.9, 1.1, size=(300, 1))
 
-    def verdict(error, treated="failure", new="warning"):
-        found = Comparison(noise * [1.0, 2.0, 2.0], noise * [error, 2.0, 2.0], np.random.default_rng(0))
+    def compared(error, rescaled=None):
+        errors = (noise * [one, 2.0, 2.0] for one in (1.0, error))
+        return Comparison(*errors, np.random.default_rng(0), rescaled=rescaled)
+
+    def verdict(error, treated="failure", new="warning", rescaled=None):
+        found = compared(error, rescaled)
         before = report(**{"dead-units": treated, "overfit": "ok"})
         return judged("dead-units", before, report(**{"dead-units": "ok", "overfit": new}), found)
 
@@ -359,6 +364,8 @@ def test_what_is_wrong_with_a_model_of_less_than_half_the_error_was_hidden_befor
     assert verdict(0.6).worse == ("overfit",)
     assert not verdict(0.4, new="failure").accepted  # as harmful as what is gone
     assert not verdict(0.4, treated="warning").accepted
+    assert verdict(1.02, rescaled=compared(0.4)).accepted  # in the unit that it is trained in
+    assert not verdict(0.4, rescaled=compared(0.6)).accepted
 
 
 def test_what_does_not_lower_the_error_is_no_cure_of_an_error_too_large():

@@ -106,6 +106,7 @@ def killed(tmp_path, kind, moments):
     return weights, history
 
 
+@pytest.mark.slow
 def test_killed_twice(tmp_path):
     draws = random.Random(0)
     expected = run(tmp_path / "whole", "everything", resume=False)

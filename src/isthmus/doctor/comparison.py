@@ -72,11 +72,17 @@ class Comparison:
     Parameters
     ----------
     before, after : (n, 3) errors of each row. generator : of the resampling.
-    rescaled : whether the changed model was trained in another unit, so that in the old one it need not be better.
+    rescaled : the same in the unit that the changed model was trained in, where that is another one, so that in the
+        old unit it need not be better.
     """
 
     def __init__(
-        self, before: Errors, after: Errors, generator: np.random.Generator, *, rescaled: bool = False
+        self,
+        before: Errors,
+        after: Errors,
+        generator: np.random.Generator,
+        *,
+        rescaled: Comparison | None = None,
     ) -> None:
         known = np.isfinite(before).all(axis=1) & np.isfinite(after).all(axis=1)
         self.before = before[known, 0]
@@ -99,8 +105,8 @@ class Comparison:
 
     @property
     def halved(self) -> bool:
-        """True where the errors surely fell to less than half of what they were."""
-        return self.ratio.below(HALVED)
+        """True where the errors surely fell to less than half of what they were, in the unit of the changed model."""
+        return (self.rescaled or self).ratio.below(HALVED)
 
     @cached_property
     def affordable(self) -> bool:

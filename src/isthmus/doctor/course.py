@@ -222,8 +222,7 @@ class Course:
         if isinstance(trial, str):
             found: dict[str, Any] = {"reason": trial}
         else:
-            rescaled = "scaling" in candidate.patch
-            errors = Comparison(best.errors, trial.errors, self._generator(), rescaled=rescaled)
+            errors = self._compared(best, trial, rescaled="scaling" in candidate.patch)
             found = {"error_after": _mean(trial.errors), "ratio": errors.measure()}
             if too_dear(candidate.code, errors):
                 verdict = refused(errors)
@@ -242,6 +241,14 @@ class Course:
             agenda = put_off(candidate.code, agenda)
         self.tell(f"{'kept' if attempt.accepted else 'rolled back'}: {attempt.reason}")
         return agenda
+
+    def _compared(self, before: _Trial, after: _Trial, *, rescaled: bool) -> Comparison:
+        other = None
+        if rescaled:
+            unit = event_scale_of(after.model).reshape(-1)
+            earlier, later = (held_out_errors(one.model, self.data.X_test, unit) for one in (before, after))
+            other = Comparison(earlier, later, self._generator())
+        return Comparison(before.errors, after.errors, self._generator(), rescaled=other)
 
     def _trial(self, candidate: Candidate, key: str, changed: Autoencoder | None) -> _Trial | str:
         """The changed model, trained, or why there is none; each composition once."""

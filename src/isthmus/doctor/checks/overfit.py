@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -301,13 +302,12 @@ def _linear(patient: Patient, model: Autoencoder, errors: list[NDArray[np.float6
         return []
     if model.penalties or not isinstance(model.network_.parts.loss, BinaryCrossEntropy | SquaredError):
         return []
-    usual = _gap(_baseline(patient)[0])
+    allowed = WARNING * _gap(_baseline(patient)[0])
     most = min(len(patient.baselines.components), patient.features // 2)  # more of them might copy
-    for size in range(most, 0, -1):
-        pca = _pca(patient, size)
-        if pca[0].mean() < errors[0].mean() and _gap(pca) <= WARNING * usual:
-            break
-    else:
+    # With more directions the error falls and the gap grows.
+    size = bisect_right(range(1, most + 1), allowed, key=lambda size: _gap(_pca(patient, size)))
+    pca = _pca(patient, size)
+    if not size or pca[0].mean() >= errors[0].mean():
         return []
     text = (
         f"Use one linear layer on either side of a code of {size} unit{'s' * (size != 1)}, from the principal "
