@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 SRC = Path(__file__).parents[2] / "src"
-FIT = ("--epochs", "60", "--hidden", "32,16", "--code-size", "4", "--checkpoint-every", "0.05")
+FIT = ("--epochs", "40", "--hidden", "32,16", "--code-size", "4", "--checkpoint-every", "0.05")
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
 
 

@@ -409,6 +409,7 @@ def together(tmp_path_factory):
     return torch.load(place, weights_only=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_two_processes_train_the_stages_of_one(kind, together):
     weights, records = stacked_run(kind, None)
