@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from isthmus.persistence.checkpoint import load_checkpoint
+
 SRC = Path(__file__).parents[2] / "src"
 FIT = ("--epochs", "40", "--hidden", "32,16", "--code-size", "4", "--checkpoint-every", "0.05")
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(SRC), "OMP_NUM_THREADS": "1"}
@@ -44,24 +46,33 @@ def uninterrupted(tmp_path_factory):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
-def test_it_resumes_to_the_same_bits(tmp_path, uninterrupted, number):
-    checkpoint = tmp_path / "model.checkpoint"
-    process = started(tmp_path)
-    out, err = stop_in_training(process, checkpoint, number)
-    assert out == ""
-    assert "Traceback" not in err
-    assert not (tmp_path / "model").exists()
-    assert checkpoint.exists()
-    if number == signal.SIGINT:
-        assert process.returncode == 130
-        assert "--resume" in err.splitlines()[-1]
+def test_killed_it_resumes_to_the_same_bits(tmp_path, uninterrupted):
+    stopped(tmp_path, signal.SIGKILL)
     process = started(tmp_path, "--resume")
     _, err = process.communicate(timeout=300)
     assert process.returncode == 0, err
     assert "going on in epoch" in err
     assert (tmp_path / "model" / "weights.safetensors").read_bytes() == uninterrupted
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals are those of POSIX")
+def test_ctrl_c_keeps_the_checkpoint_and_says_how_to_go_on(tmp_path):
+    status, err = stopped(tmp_path, signal.SIGINT)
+    assert status == 130
+    assert "--resume" in err.splitlines()[-1]
+    load_checkpoint(tmp_path / "model.checkpoint")  # a whole one
+
+
+def stopped(folder, number):
+    """Exit status and messages of a fit that got a signal: nothing but its checkpoint is left."""
+    checkpoint = folder / "model.checkpoint"
+    process = started(folder)
+    out, err = stop_in_training(process, checkpoint, number)
+    assert out == ""
+    assert "Traceback" not in err
+    assert [path.name for path in folder.iterdir()] == ["model.checkpoint"]
+    return process.returncode, err
 
 
 def test_resume_without_a_checkpoint_says_so_and_begins(isthmus, tmp_path):
