@@ -13,6 +13,7 @@ def test_property(name, holds):
     holds(name)
 
 
+@pytest.mark.slow
 def test_saved_recipes_give_the_same_bits_in_a_fresh_process(tmp_path):
     expected = {}
     for name in recipes.names():

@@ -65,6 +65,7 @@ def test_a_rate_too_small_to_arrive_is_found_by_a_larger_one():
     assert found.remedy.patch["training__learning_rate"] == pytest.approx(5e-4)
 
 
+@pytest.mark.slow
 def test_a_dear_optimizer_gives_way_to_adam_and_the_evidence_says_so(monkeypatch):
     training = Training(max_epochs=3, batch_size=32, optimizer="muon", threads=1)
     model = Autoencoder(Dense(hidden=(24,)), code=3, training=training, random_state=0).fit(rows()[0])

@@ -224,7 +224,7 @@ def state_comes_back(part: spec.Spec) -> None:
         )
 
 
-def trained(setup: Setup, *, seed: int, epochs: int = 2, masked: bool = False) -> Composition:
+def trained(setup: Setup, *, seed: int, epochs: int = 1, masked: bool = False) -> Composition:
     """The setup's network after a short training."""
     network = setup.network(seed=seed)
     feed = MemoryFeed(rows(setup.event, 20, masked=masked), batch_size=8, shuffle=True, seed=seed)
