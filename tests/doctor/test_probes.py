@@ -45,6 +45,19 @@ def test_a_rare_class_is_among_the_rows_that_choose_the_probe_whatever_the_seed(
         assert found.score(generator()).value > 0.7
 
 
+@pytest.mark.parametrize("different", [0, 1, 5, 40])
+@pytest.mark.parametrize("classes", [True, False])
+def test_rows_that_are_nearly_all_alike_tell_nothing(different, classes):
+    values = np.random.default_rng(0).integers(3, size=300)
+    x = np.zeros((300, 4))
+    x[:different] = np.random.default_rng(1).normal(size=(different, 4))
+    judged = rows(x, values if classes else values.astype(float))
+    chosen = labelled(judged, judged, held_out=False, classes=classes)
+    for seed in range(3):
+        score = probe(judged.x, judged.x, chosen, np.random.default_rng(seed)).score(generator())
+        assert score.value == pytest.approx(chosen.chance if classes else 0.0, abs=0.05)
+
+
 def test_classes_that_rows_tell_apart_are_recognised_and_noise_says_nothing():
     train, test = blobs(0), blobs(1)
     chosen = labelled(train, test, held_out=True, classes=True)

@@ -138,14 +138,17 @@ def probe(train: Any, test: Any, rows: Labelled, generator: np.random.Generator)
         return _probe(predicted, judge, learn, kind)
     predicted = np.zeros((len(judged), max(judge.classes, 1)))
     parts = folds_of_contents(judged, _FOLDS, generator)
-    kinds = []
-    for part in range(_FOLDS):
+    kinds: list[str] = []
+    for part in np.unique(parts):
         inside = np.flatnonzero(parts != part)[:LEARN_ROWS]
+        if len(inside) < LEAST_OF_A_CLASS:  # nearly all rows are alike: nothing can be told by them
+            predicted[parts == part] = judge.columns().mean(axis=0)
+            continue
         kind, predicted[parts == part] = _predictions(
             judged[inside], judge.cut(inside), judged[parts == part], generator
         )
         kinds.append(kind)
-    return _probe(predicted, judge, learn, max(kinds, key=kinds.count))
+    return _probe(predicted, judge, learn, max(kinds, key=kinds.count, default="linear"))
 
 
 def lost_share(whole: Probe, part: Probe, chance: float, generator: np.random.Generator) -> Interval:
