@@ -118,14 +118,14 @@ class UnstableTraining(Check):
             "spread_of_gradients": Measure(
                 spread,
                 "largest over smallest gradient of a layer, each as a share of its weights",
-                n=len(layers),
+                n=len(_moving(layers)),
                 against=_spread(_gradients(patient, fresh, FRESH, _loss).layers),
                 null="the same network before its first step",
             ),
             "spread_for_random_errors": Measure(
                 passed,
                 "the same where outputs have random errors, which no layer has learned to avoid",
-                n=len(layers),
+                n=len(_moving(layers)),
                 against=SPREAD,
                 null="threshold of vanishing gradients",
             ),
